@@ -1,0 +1,225 @@
+"""The reviewer's own commands: review a change before it is pushed, or see what a review would cost."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from reviewer import git, pipeline
+from reviewer import settings as settings_module
+from reviewer.core import diff as diffs
+from reviewer.core.diff import Diff
+from reviewer.core.events import Subject
+from reviewer.core.findings import Severity
+from reviewer.core.plan import Plan, plan
+from reviewer.errors import BadInput, BadRange, SluiceError
+from reviewer.formats import Format, Json, Sarif, Sse, Text, print_json
+from reviewer.local import NoFiles, NoLedger, SystemClock
+from reviewer.ports import Sources
+from reviewer.wiring import EngineChoice, Reviewer, open_reviewer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+CLEAN, FOUND, COULD_NOT = 0, 1, 2
+
+
+class FormatName(StrEnum):
+    """Output formats."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    SSE = "sse"
+
+
+class EngineName(StrEnum):
+    """Who reviews; `auto` is Claude when a key is configured."""
+
+    AUTO = "auto"
+    CLAUDE = "claude"
+    ANALYZERS = "analyzers"
+
+
+_FORMATS = {FormatName.TEXT: Text, FormatName.JSON: Json, FormatName.SARIF: Sarif, FormatName.SSE: Sse}
+
+Range = Annotated[
+    str | None,
+    typer.Argument(help="A...B, A..B, or A (to the working tree). Default: what is not committed yet."),
+]
+DiffFile = Annotated[
+    str | None, typer.Option("--diff", help="Read a unified diff from this file, or - for standard input.")
+]
+Repo = Annotated[Path, typer.Option("--repo", help="The repository, or a folder in it.")]
+Engine = Annotated[EngineName, typer.Option("--engine", help="Who reviews.")]
+
+
+@app.command()
+def review(  # noqa: PLR0917 - typer passes by name
+    range_: Range = None,
+    diff: DiffFile = None,
+    format_: Annotated[FormatName, typer.Option("--format", help="How to tell it.")] = FormatName.TEXT,
+    fail_on: Annotated[
+        Severity, typer.Option("--fail-on", help="Exit 1 on findings this bad or worse.")
+    ] = Severity.LOW,
+    repo: Repo = Path(),
+    engine: Engine = EngineName.AUTO,
+) -> None:
+    """Review a change. Exit 0: clean; 1: findings; 2: it could not be reviewed."""
+    raise typer.Exit(_guarded(_review(range_, diff, _FORMATS[format_](), fail_on, repo, engine.value)))
+
+
+@app.command("plan")
+def plan_command(
+    range_: Range = None,
+    diff: DiffFile = None,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    repo: Repo = Path(),
+    engine: Engine = EngineName.AUTO,
+) -> None:
+    """Show what a review of a change would read and cost; nothing is bought."""
+    raise typer.Exit(_guarded(_plan(range_, diff, repo, engine.value, as_json=json_), as_json=json_))
+
+
+def _guarded(work: Any, *, as_json: bool = False) -> int:
+    """Run a command; an error of ours is a message and exit 2, never a traceback."""
+    try:
+        return asyncio.run(work)
+    except SluiceError as error:
+        if as_json:
+            print_json({"error": {"kind": type(error).__name__, "message": str(error)}})
+        else:
+            Console(stderr=True, highlight=False, soft_wrap=True).print(f"sluice: {error}", markup=False)
+        return COULD_NOT
+
+
+async def _review(  # noqa: PLR0917 - one caller, in the order of the command's options
+    range_: str | None, diff: str | None, out: Format, fail_on: Severity, repo: Path, choice: EngineChoice
+) -> int:
+    parsed, sources, head = await _read(range_, diff, repo)
+    async with open_reviewer(settings_module.read(), choice) as reviewer:
+        ports = pipeline.Ports(reviewer.engine, NoLedger(), out, SystemClock())
+        subject = Subject(review="local", repository=_name_of(repo), head_sha=head)
+        job = pipeline.Job(
+            subject=subject,
+            diff=parsed,
+            sources=sources,
+            limits=reviewer.limits,
+            policy=reviewer.policy,
+            notice=reviewer.notice,
+            concurrency=reviewer.concurrency,
+        )
+        outcome = await pipeline.review(job, ports)
+    out.close(outcome)
+    if outcome.unreviewed:
+        return COULD_NOT
+    return FOUND if any(finding.severity.at_least(fail_on) for finding in outcome.findings) else CLEAN
+
+
+def _name_of(repo: Path) -> str:
+    return repo.resolve().name
+
+
+async def _read(range_: str | None, diff: str | None, repo: Path) -> tuple[Diff, Sources, str | None]:
+    """The change to review, where its head's files are, and its head commit if it has one."""
+    if diff is not None and range_ is not None:
+        raise BadInput("give a range or --diff, not both")
+    if diff is None:
+        raw, head = await git.diff(repo, range_)
+        top = await git.root(repo)
+        if not raw.strip() and range_ is None:
+            raise BadInput(
+                "nothing is uncommitted here; name a range, for example `sluice review main...HEAD`"
+            )
+        files = git.CommitFiles(top, head) if head else git.WorkingTree(top)
+        return diffs.parse(raw), files, head
+    raw = await asyncio.to_thread(_read_diff, diff)
+    try:
+        return diffs.parse(raw), git.WorkingTree(await git.root(repo)), None
+    except BadRange:
+        return diffs.parse(raw), NoFiles(), None
+
+
+def _read_diff(name: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise BadInput(f"{name}: {error.strerror}") from error
+
+
+async def _plan(
+    range_: str | None, diff: str | None, repo: Path, choice: EngineChoice, *, as_json: bool
+) -> int:
+    parsed, _, _ = await _read(range_, diff, repo)
+    async with open_reviewer(settings_module.read(), choice) as reviewer:
+        planned = plan(parsed, reviewer.policy, reviewer.limits)
+        if as_json:
+            print_json(plan_json(planned, reviewer))
+        else:
+            _print_plan(planned, reviewer)
+    return CLEAN
+
+
+def plan_json(planned: Plan, reviewer: Reviewer) -> dict[str, Any]:
+    """The plan as `sluice plan --json` prints it; line counts of binary files are null."""
+    coverage = planned.coverage(planned.chunks)
+    return {
+        "engine": reviewer.engine.name,
+        "notice": reviewer.notice,
+        "files": [
+            {
+                "path": file.path,
+                "old_path": file.old_path,
+                "status": file.status,
+                "added": None if file.binary else file.added,
+                "removed": None if file.binary else file.removed,
+                "skipped": item.skipped,
+                "chunks": [chunk.id for chunk in item.chunks],
+            }
+            for item in planned.files
+            for file in [item.file]
+        ],
+        "chunks": [
+            {
+                "id": chunk.id,
+                "path": chunk.path,
+                "hunks": [hunk.header for hunk in chunk.hunks],
+                "changed_lines": chunk.changed_lines,
+                "tokens": chunk.tokens,
+                "part": chunk.part,
+                "parts": chunk.parts,
+            }
+            for chunk in planned.chunks
+        ],
+        "coverage": {
+            "changed_lines": coverage.changed_lines,
+            "planned": coverage.reviewed,
+            "not_planned": coverage.not_reviewed,
+        },
+        "batches": [[chunk.id for chunk in batch.chunks] for batch in planned.batches],
+        "totals": {"tokens": planned.tokens, "cost": reviewer.engine.price(planned.tokens)},
+    }
+
+
+def _print_plan(planned: Plan, reviewer: Reviewer) -> None:
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False)
+    for name in ("file", "changed lines", "chunks", "tokens", "skipped"):
+        table.add_column(name, justify="right" if name in {"changed lines", "chunks", "tokens"} else "left")
+    for item in planned.files:
+        tokens = sum(chunk.tokens for chunk in item.chunks)
+        row = (item.file.path, f"{item.file.changed_lines:,}", str(len(item.chunks)), f"{tokens:,}")
+        table.add_row(*row, item.skipped or "")
+    console.print(table)
+    price = reviewer.engine.price(planned.tokens)
+    cost = "nothing is bought" if price is None else f"about ${price:.4f} for input"
+    calls = len(planned.batches)
+    console.print(f"{calls} calls, at most {planned.tokens:,} tokens with the prompts, {cost}")
+    if reviewer.notice:
+        console.print(reviewer.notice, style="yellow")

@@ -1,0 +1,94 @@
+"""Reported findings to findings that stand: placed, made safe, said once, in order of weight."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from reviewer.core.anchors import Anchors, Dropped, Placed, place
+from reviewer.core.diff import Diff, FileChange
+from reviewer.core.findings import Confidence, Finding, ReportedFinding, Severity, fingerprint
+from reviewer.core.markdown import fenced, neutral
+from reviewer.core.redact import redact
+
+
+class Findings:
+    """The findings of one review as they come in; what does not stand is counted by reason."""
+
+    def __init__(self, review: str, diff: Diff, *, least_severity: Severity) -> None:
+        self._review = review
+        self._files: Mapping[str, tuple[FileChange, Anchors]] = {
+            file.path: (file, Anchors(file)) for file in diff.files
+        }
+        self._least = least_severity
+        self._standing: dict[str, Finding] = {}
+        self.dropped: Counter[str] = Counter()
+
+    @property
+    def standing(self) -> tuple[Finding, ...]:
+        """All that stand, worst first."""
+        return rank(self._standing.values())
+
+    def add(self, reported: ReportedFinding, *, chunk: str, source: str) -> Finding | None:
+        """The finding as it stands, or None when it is dropped; it is counted then."""
+        placed = place(reported, self._files)
+        if isinstance(placed, Dropped):
+            self.dropped[placed] += 1
+            return None
+        if not reported.severity.at_least(self._least):
+            self.dropped[f"below {self._least}"] += 1
+            return None
+        finding = _standing(self._review, reported, placed, chunk=chunk, source=source)
+        if finding.id in self._standing:
+            self.dropped[Dropped.DUPLICATE] += 1
+            return None
+        self._standing[finding.id] = finding
+        return finding
+
+
+def rank(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Worst first, the surest of equals first, then by place."""
+    sure = list(Confidence)
+    return tuple(
+        sorted(findings, key=lambda f: (f.severity.rank, sure.index(f.confidence), f.path, f.line or 0, f.id))
+    )
+
+
+def _standing(review: str, reported: ReportedFinding, placed: Placed, *, chunk: str, source: str) -> Finding:
+    print_ = fingerprint(placed.path, reported.category, placed.neighbourhood)
+    title = _safe(" ".join(reported.title.split()))
+    identity = hashlib.sha256(f"{review}\0{print_}\0{title.casefold()}".encode()).hexdigest()
+    suggestion, extra = _suggestion(reported, placed)
+    return Finding(
+        id=identity[:16],
+        fingerprint=print_,
+        chunk=chunk,
+        source=source,
+        verified=placed.verified,
+        path=placed.path,
+        side=placed.side,
+        line=placed.line,
+        end_line=placed.end_line,
+        quote=redact(reported.quote),
+        severity=reported.severity,
+        category=reported.category,
+        title=title,
+        message=_safe(reported.message) + extra,
+        suggestion=suggestion,
+        confidence=reported.confidence,
+    )
+
+
+def _suggestion(reported: ReportedFinding, placed: Placed) -> tuple[str | None, str]:
+    """The suggestion if it can be applied as it is, else None and the text that shows it as plain code."""
+    if reported.suggestion is None:
+        return None, ""
+    clean = redact(reported.suggestion)
+    if placed.suggestible and clean == reported.suggestion and clean.strip() != reported.quote.strip():
+        return clean, ""
+    return None, f"\n\nSuggested code:\n{fenced(clean)}"
+
+
+def _safe(text: str) -> str:
+    return neutral(redact(text))

@@ -1,0 +1,104 @@
+"""The environment and `.env`, read once into one frozen value.
+
+This is the only module that reads the environment. Every problem is reported at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from reviewer.errors import BadSettings
+
+
+class Settings(BaseSettings):
+    """Every setting; each field's environment variable is its name in capitals."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    anthropic_api_key: SecretStr | None = Field(None, description="Key for Claude. Absent: analyzers review.")
+    anthropic_base_url: str | None = Field(None, description="Any server that speaks the Messages API.")
+    llm_model: str = Field("claude-sonnet-5-5", description="The model that reviews.")
+    llm_context_window: int = Field(
+        64_000, ge=4_000, description="Tokens of context used at most; half of it bounds one file's chunk."
+    )
+    llm_max_tokens: int = Field(16_000, ge=256, description="Output tokens of one call at most.")
+    llm_concurrency: int = Field(4, ge=1, le=64, description="Calls under way at once in one review.")
+
+    github_app_id: str | None = Field(None, description="The app's id; its client id does as well.")
+    github_client_id: str | None = Field(None, description="The app's client id, which GitHub recommends.")
+    github_private_key: SecretStr | None = Field(None, description="The app's private key, PEM text.")
+    github_private_key_path: Path | None = Field(None, description="File that holds the private key.")
+    github_webhook_secret: SecretStr | None = Field(None, description="Secret that signs deliveries.")
+    github_api_url: str = Field("https://api.github.com", description="GHES: https://HOST/api/v3")
+
+    database_url: SecretStr | None = Field(None, description="PostgreSQL. Absent: an embedded one.")
+    sluice_data_dir: Path = Field(
+        Path(platformdirs.user_data_dir("sluice", appauthor=False)), description="Embedded database, token."
+    )
+    sluice_token: SecretStr | None = Field(None, description="Access token. Absent: made at first start.")
+    sluice_host: str = Field("127.0.0.1", description="Address to listen on.")
+    sluice_port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    sluice_public_url: str | None = Field(
+        None, description="URL under which people and GitHub reach the app."
+    )
+    sluice_ignore: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="gitignore patterns of files not to review, comma-separated."
+    )
+
+    @field_validator("sluice_ignore", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
+
+    @property
+    def has_model(self) -> bool:
+        """Whether Claude, or a server of one's own, is configured."""
+        return self.anthropic_api_key is not None or self.anthropic_base_url is not None
+
+    @property
+    def app_issuer(self) -> str | None:
+        """Who signs the app's tokens: the client id, else the app id."""
+        return self.github_client_id or self.github_app_id
+
+    def private_key(self) -> str | None:
+        """The app's private key from either setting.
+
+        Raises:
+            BadSettings: the file can't be read.
+        """
+        if self.github_private_key is not None:
+            return self.github_private_key.get_secret_value().replace("\\n", "\n")
+        if self.github_private_key_path is None:
+            return None
+        try:
+            return self.github_private_key_path.read_text()
+        except OSError as error:
+            raise BadSettings(f"GITHUB_PRIVATE_KEY_PATH: {error.strerror}: {error.filename}") from error
+
+    def missing_for_serving(self) -> list[str]:
+        """Variables without which the GitHub App can't work."""
+        wanted: Mapping[str, object] = {
+            "GITHUB_CLIENT_ID or GITHUB_APP_ID": self.app_issuer,
+            "GITHUB_PRIVATE_KEY or GITHUB_PRIVATE_KEY_PATH": self.private_key(),
+            "GITHUB_WEBHOOK_SECRET": self.github_webhook_secret,
+        }
+        return [name for name, value in wanted.items() if not value]
+
+
+def read() -> Settings:
+    """Read the environment and `.env`.
+
+    Raises:
+        BadSettings: listing every variable that is wrong.
+    """
+    try:
+        return Settings()  # pyright: ignore[reportCallIssue]  # every field has a default
+    except ValidationError as error:
+        problems = [f"{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
+        raise BadSettings("settings are wrong:\n  " + "\n  ".join(problems)) from error

@@ -1,0 +1,131 @@
+"""The whole app against a stand-in GitHub: real HTTP, database, signed deliveries and git repository."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from pydantic import SecretStr
+from reviewer.store.feed import Filter, PostgresFeed
+from rich.console import Console
+from rich.markup import escape
+
+from reviewer import git
+from reviewer import settings as settings_module
+from reviewer.core import events
+from reviewer.core.events import Subject
+from reviewer.errors import BadRange
+from reviewer.formats import Text
+from reviewer.settings import Settings
+from webhooks.access import operator_token
+from webhooks.app import create_app
+from webhooks.sandbox import PullRequest, Sandbox, running, sample
+from webhooks.serving import listen, serving, stop_signal, url_of
+from webhooks.wiring import open_services
+
+ONCE_SECONDS = 300.0
+"""A review of the bundled change takes seconds; a demo that hangs must end all the same."""
+
+_SECRET = "a secret for this demo only"  # noqa: S105 - made up, and used on loopback only
+
+
+async def run(*, once: bool, repo: Path | None, range_: str) -> int:
+    """Run the demo; 0 if comments stand on the pull request at its end, else 1."""
+    console = Console(highlight=False, soft_wrap=True)
+    async with AsyncExitStack() as stack:
+        # The socket of the embedded database must fit into a hundred bytes: no long prefix
+        folder = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="sluice", ignore_cleanup_errors=True))
+        )
+        settings = settings_module.read()
+        bound = listen(settings.sluice_host, await _free_port(settings))
+        url = url_of(bound)
+        sandbox = Sandbox.create(webhook_secret=_SECRET, webhook_url=f"{url}/webhooks/github")
+        api = await stack.enter_async_context(running(sandbox))
+        settings = settings.model_copy(update=_demo_settings(sandbox, api, folder))
+        console.print("Starting the database, the app and the stand-in GitHub …")
+        services = await stack.enter_async_context(open_services(settings, public_url=url))
+        await stack.enter_async_context(serving(create_app(services), bound))
+        console.print(f"Dashboard: [bold]{url}/login?token={operator_token(settings)}[/]\n")
+        pull_request = await _open(sandbox, folder, repo, range_)
+        console.print(
+            f"Opened {pull_request.repository.full_name}#{pull_request.number}: {pull_request.title}"
+        )
+        async with asyncio.timeout(ONCE_SECONDS):
+            await _tell(services.feed)
+        comments = _show(console, pull_request)
+        if not once:
+            console.print("\nThe dashboard stays up; Ctrl-C ends the demo.")
+            await stop_signal()
+        return 0 if comments else 1
+
+
+async def _free_port(settings: Settings) -> int:
+    """The configured port, or any other when something listens there already."""
+    try:
+        _, writer = await asyncio.open_connection(settings.sluice_host, settings.sluice_port)
+    except OSError:
+        return settings.sluice_port
+    writer.close()
+    return 0
+
+
+def _demo_settings(sandbox: Sandbox, api: str, folder: Path) -> dict[str, object]:
+    return {
+        "github_client_id": sandbox.client_id,
+        "github_private_key": SecretStr(sandbox.private_key_pem),
+        "github_webhook_secret": SecretStr(_SECRET),
+        "github_api_url": api,
+        "database_url": None,
+        "sluice_data_dir": folder,
+        "sluice_token": None,
+    }
+
+
+async def _open(sandbox: Sandbox, folder: Path, repo: Path | None, range_: str) -> PullRequest:
+    if repo is None:
+        made = await sample.build(folder / "shop")
+        repository = sandbox.add_repository("octo/shop", git_dir=made.folder, default_branch=made.base)
+        return await sandbox.open_pull_request(
+            repository, base=made.base, head=made.head, title=made.title, body=made.body
+        )
+    base, dots, head = range_.partition("...")
+    if not dots:
+        raise BadRange(f"{range_!r}: name the change as A...B")
+    top = await git.root(repo)
+    name = top.name.replace(" ", "-")
+    repository = sandbox.add_repository(f"local/{name}", git_dir=top, default_branch=base or "HEAD")
+    title = (await git.run(top, "log", "-1", "--format=%s", head or "HEAD")).decode(errors="replace").strip()
+    return await sandbox.open_pull_request(
+        repository, base=base or "HEAD", head=head or "HEAD", title=title, body=""
+    )
+
+
+async def _tell(feed: PostgresFeed) -> None:
+    """Print the review's events as they come, up to its end."""
+    out = Text()
+    async for entry in feed.tail(0, Filter()):
+        subject = Subject.model_validate({name: entry.data.get(name) for name in Subject.model_fields})
+        event = events.load(entry.type, entry.data)
+        await out.append(subject, [event])
+        if event.terminal:
+            return
+
+
+def _show(console: Console, pull_request: PullRequest) -> int:
+    """Print what stands on the sandbox's pull request; gives the number of comments on lines."""
+    console.rule("on the pull request")
+    for review in pull_request.reviews:
+        console.print(escape(review.body))
+    for comment in pull_request.comments:
+        head = comment.body.splitlines()[0] if comment.body else ""
+        console.print(f"  [bold]{escape(comment.path)}:{comment.line}[/] {escape(head)}")
+    for check in pull_request.check_runs:
+        console.print(f"  check run {check.name}: {check.status}, {check.conclusion}")
+    count = len(pull_request.comments)
+    console.print(
+        f"[bold]{count} comments stand on {pull_request.repository.full_name}#{pull_request.number}[/]"
+    )
+    return count

@@ -1,0 +1,1 @@
+"""Findings onto a pull request."""

@@ -1,0 +1,192 @@
+"""One pull request's run, in plain order: read what is wanted, review, publish, close."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+from reviewer.store.database import Database
+from reviewer.store.feed import PostgresFeed
+
+from reviewer import pipeline
+from reviewer.core import diff as diffs
+from reviewer.core.events import Event, ReviewFailed, ReviewPublished, ReviewSuperseded, Subject
+from reviewer.errors import BadInput, ForgeError, SluiceError
+from reviewer.pipeline import Outcome, Ports
+from reviewer.wiring import Reviewer
+from webhooks.github.pulls import HeadFiles, PullRequest, Pulls
+from webhooks.publish import plan, render
+from webhooks.publish.render import CheckOutput
+from webhooks.records import (
+    Review,
+    open_review,
+    remember_check_run,
+    remember_github_review,
+    wanted_head,
+)
+
+CHECK_NAME = "Sluice"
+
+_log = structlog.get_logger("sluice.review")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a job; after the last there is no other."""
+
+    last: bool
+
+    class Again(Exception):
+        """The job is to be tried again later; its cause says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    review: Review
+    subject: Subject
+    check: int | None
+
+
+class PullReviews:
+    """Reviews pull requests."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        feed: PostgresFeed,
+        pulls: Pulls,
+        reviewer: Reviewer,
+        ports: Ports,
+        public_url: str | None,
+    ) -> None:
+        self._database = database
+        self._feed = feed
+        self._pulls = pulls
+        self._reviewer = reviewer
+        self._ports = ports
+        self._public_url = public_url
+
+    async def run(self, repository: str, number: int, attempt: Attempt) -> None:
+        """Review the newest wanted head of a pull request.
+
+        Raises:
+            Attempt.Again: it failed in a way that may pass, and this was not the last try.
+        """
+        async with self._database.connection() as connection:
+            head = await wanted_head(connection, repository, number)
+            if head is None:
+                return
+            review = await open_review(connection, head)
+        if review.github_review is not None:
+            return
+        subject = Subject(
+            review=review.id, repository=repository, pull_request=number, head_sha=review.head_sha
+        )
+        check = review.check_run
+        try:
+            if check is None:
+                check = await self._open_check(review)
+            await self._review(_Run(review, subject, check))
+        except SluiceError as error:
+            await self._give_up(_Run(review, subject, check), error, attempt)
+
+    async def _review(self, run: _Run) -> None:
+        review = run.review
+        raw = await self._pulls.diff(review.installation, review.repository, review.pull_request)
+        files = HeadFiles(self._pulls, review.installation, review.repository, review.head_sha)
+        job = pipeline.Job(
+            subject=run.subject,
+            diff=diffs.parse(raw),
+            sources=files,
+            limits=self._reviewer.limits,
+            policy=self._reviewer.policy,
+            notice=self._reviewer.notice,
+            concurrency=self._reviewer.concurrency,
+        )
+        outcome = await pipeline.review(job, self._ports)
+        if outcome.unreviewed is not None:
+            raise outcome.unreviewed
+        pull_request = await self._pull_request(review)
+        if pull_request.head_sha != review.head_sha:
+            await self._say(run.subject, ReviewSuperseded(by=pull_request.head_sha))
+            await self._close_check(run, render.superseded_check(pull_request.head_sha))
+            return
+        await self._publish(run, outcome)
+        notice = self._reviewer.notice
+        await self._close_check(run, render.check(outcome, self._page(review), notice))
+        await self._say(run.subject, outcome.completed())
+
+    async def _publish(self, run: _Run, outcome: Outcome) -> None:
+        """One review on the pull request, once: what stands there is looked at before anything is sent."""
+        review = run.review
+        where = (review.installation, review.repository, review.pull_request)
+        mark = render.review_mark(review.id)
+        posted = [p for p in await self._pulls.reviews(*where) if mark in p.body]
+        standing = await self._pulls.review_comments(*where)
+        said = render.fingerprints_in(c.body for c in standing if not posted or c.review != posted[0].id)
+        publication = plan.plan(outcome.findings, said, max_comments=self._reviewer.policy.max_comments)
+        if not posted:
+            body = render.review_body(review.id, outcome, publication.in_summary, self._reviewer.notice)
+            made = await self._pulls.create_review(
+                *where, commit_id=review.head_sha, body=body, comments=publication.comments
+            )
+            posted = [made]
+        async with self._database.connection() as connection:
+            await remember_github_review(connection, review.id, posted[0].id)
+        event = ReviewPublished(
+            urls=[posted[0].html_url],
+            comments=len(publication.comments),
+            in_summary=len(publication.in_summary),
+        )
+        await self._say(run.subject, event)
+
+    async def _give_up(self, run: _Run, error: SluiceError, attempt: Attempt) -> None:
+        if error.retryable and not attempt.last:
+            _log.warning("review will be tried again", review=run.review.id, reason=str(error))
+            raise Attempt.Again(str(error)) from error
+        next_ = "Push again when that is mended."
+        if isinstance(error, BadInput):
+            next_ = "Sluice can't read this change; nothing of it was reviewed."
+        _log.error("review failed", review=run.review.id, reason=str(error))
+        await self._say(run.subject, ReviewFailed(reason=str(error), next=next_))
+        try:
+            await self._close_check(run, render.failed_check(str(error), next_))
+        except ForgeError as also:
+            _log.error("the check run could not be closed", review=run.review.id, reason=str(also))
+
+    async def _open_check(self, review: Review) -> int:
+        made = await self._pulls.create_check_run(
+            review.installation,
+            review.repository,
+            name=CHECK_NAME,
+            head_sha=review.head_sha,
+            status="in_progress",
+            details_url=self._page(review),
+            external_id=review.id,
+        )
+        async with self._database.connection() as connection:
+            await remember_check_run(connection, review.id, made)
+        return made
+
+    async def _close_check(self, run: _Run, output: CheckOutput) -> None:
+        if run.check is None:
+            return
+        await self._pulls.update_check_run(
+            run.review.installation,
+            run.review.repository,
+            run.check,
+            status="completed",
+            conclusion=output.conclusion,
+            title=output.title,
+            summary=output.summary,
+        )
+
+    async def _pull_request(self, review: Review) -> PullRequest:
+        return await self._pulls.pull_request(review.installation, review.repository, review.pull_request)
+
+    async def _say(self, subject: Subject, event: Event) -> None:
+        await self._feed.append(subject, [event])
+
+    def _page(self, review: Review) -> str | None:
+        return f"{self._public_url}/r/{review.id}" if self._public_url else None
