@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -39,7 +39,7 @@ class Reviewer:
 
 
 @asynccontextmanager
-async def open_reviewer(settings: Settings, choice: EngineChoice = "auto") -> AsyncIterator[Reviewer]:
+async def open_reviewer(settings: Settings, choice: EngineChoice = "auto") -> AsyncGenerator[Reviewer]:
     """The engine the settings ask for, or the one named.
 
     Raises:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from reviewer.store.database import Database
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from reviewer.store.database import Database
 from webhooks.records import review_summaries, review_summary
 
 _MOST = 200

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
@@ -26,7 +26,7 @@ def create_app(services: Services, *, jobs_at_once: int = 4) -> Starlette:
     """The app over services that are open; while it is up, it also works on jobs."""
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001 - Starlette gives it
+    async def lifespan(app: Starlette) -> AsyncGenerator[None]:  # noqa: ARG001 - Starlette gives it
         worker = asyncio.create_task(services.jobs.work(jobs_at_once), name="worker")
         try:
             yield

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from pydantic import SecretStr
-from reviewer.store.feed import Filter, PostgresFeed
 from rich.console import Console
 from rich.markup import escape
 
@@ -19,6 +18,7 @@ from reviewer.core.events import Subject
 from reviewer.errors import BadRange
 from reviewer.formats import Text
 from reviewer.settings import Settings
+from reviewer.store.feed import Filter, PostgresFeed
 from webhooks.access import operator_token
 from webhooks.app import create_app
 from webhooks.sandbox import PullRequest, Sandbox, running, sample

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from reviewer.store.database import Database
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+
+from reviewer.store.database import Database
 
 
 async def live(request: Request) -> Response:  # noqa: ARG001 - Starlette gives it

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import structlog
-from reviewer.store.database import Database
-from reviewer.store.feed import PostgresFeed
 
 from reviewer import pipeline
 from reviewer.core import diff as diffs
 from reviewer.core.events import Event, ReviewFailed, ReviewPublished, ReviewSuperseded, Subject
 from reviewer.errors import BadInput, ForgeError, SluiceError
 from reviewer.pipeline import Outcome, Ports
+from reviewer.store.database import Database
+from reviewer.store.feed import PostgresFeed
 from reviewer.wiring import Reviewer
 from webhooks.github.pulls import HeadFiles, PullRequest, Pulls
 from webhooks.publish import plan, render
@@ -161,7 +161,6 @@ class PullReviews:
             review.repository,
             name=CHECK_NAME,
             head_sha=review.head_sha,
-            status="in_progress",
             details_url=self._page(review),
             external_id=review.id,
         )
@@ -172,11 +171,10 @@ class PullReviews:
     async def _close_check(self, run: _Run, output: CheckOutput) -> None:
         if run.check is None:
             return
-        await self._pulls.update_check_run(
+        await self._pulls.complete_check_run(
             run.review.installation,
             run.review.repository,
             run.check,
-            status="completed",
             conclusion=output.conclusion,
             title=output.title,
             summary=output.summary,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import structlog
 from psycopg import AsyncConnection
-from reviewer.store.database import Database
-from reviewer.store.feed import PostgresFeed
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from reviewer.core.events import ReviewQueued, Subject
 from reviewer.errors import BadPayload, BodyTooLarge
+from reviewer.store.database import Database
+from reviewer.store.feed import PostgresFeed
 from webhooks.jobs import Jobs
 from webhooks.payloads import Ignored, PullRequestChanged, parse
 from webhooks.records import WantedHead, open_review, store_delivery, want_head

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 
-from reviewer.store.feed import Filter, PostgresFeed
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+
+from reviewer.store.feed import Filter, PostgresFeed
 
 _PING_SECONDS = 15
 

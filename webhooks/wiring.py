@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-
-from reviewer.store.database import Database, MigrationSet, migrate, open_database
-from reviewer.store.feed import Hub, PostgresFeed
-from reviewer.store.ledger import PostgresLedger
 
 from reviewer.errors import BadSettings
 from reviewer.local import SystemClock
 from reviewer.pipeline import Ports
 from reviewer.settings import Settings
+from reviewer.store.database import Database, MigrationSet, migrate, open_database
+from reviewer.store.feed import Hub, PostgresFeed
+from reviewer.store.ledger import PostgresLedger
 from reviewer.wiring import Reviewer, open_reviewer
 from webhooks.access import Access, operator_token
 from webhooks.github.auth import AppAuth
@@ -43,7 +42,7 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, *, public_url: str | None) -> AsyncIterator[Services]:
+async def open_services(settings: Settings, *, public_url: str | None) -> AsyncGenerator[Services]:
     """Open the database, the model and GitHub; close them in the other order.
 
     Raises:

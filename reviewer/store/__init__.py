@@ -1,0 +1,1 @@
+"""PostgreSQL: the feed and the ledger, and the database they live in."""

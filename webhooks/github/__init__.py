@@ -1,0 +1,1 @@
+"""GitHub, as far as Sluice talks to it."""
