@@ -21,7 +21,7 @@ from reviewer.settings import Settings
 from reviewer.store.feed import Filter, PostgresFeed
 from webhooks.access import operator_token
 from webhooks.app import create_app
-from webhooks.sandbox import PullRequest, Sandbox, running, sample
+from webhooks.sandbox import PullRequest, Repository, Sandbox, running, sample
 from webhooks.serving import listen, serving, stop_signal, url_of
 from webhooks.wiring import open_services
 
@@ -49,17 +49,15 @@ async def run(*, once: bool, repo: Path | None, range_: str) -> int:
         services = await stack.enter_async_context(open_services(settings, public_url=url))
         await stack.enter_async_context(serving(create_app(services), bound))
         console.print(f"Dashboard: [bold]{url}/login?token={operator_token(settings)}[/]\n")
-        pull_request = await _open(sandbox, folder, repo, range_)
-        console.print(
-            f"Opened {pull_request.repository.full_name}#{pull_request.number}: {pull_request.title}"
-        )
+        repository, pull = await _open(sandbox, folder, repo, range_)
+        console.print(f"Opened {repository.full_name}#{pull.number}: {escape(pull.title)}")
         async with asyncio.timeout(ONCE_SECONDS):
             await _tell(services.feed)
-        comments = _show(console, pull_request)
+        _show(console, sandbox, repository, pull)
         if not once:
             console.print("\nThe dashboard stays up; Ctrl-C ends the demo.")
             await stop_signal()
-        return 0 if comments else 1
+        return 0 if pull.comments else 1
 
 
 async def _free_port(settings: Settings) -> int:
@@ -74,8 +72,8 @@ async def _free_port(settings: Settings) -> int:
 
 def _demo_settings(sandbox: Sandbox, api: str, folder: Path) -> dict[str, object]:
     return {
-        "github_client_id": sandbox.client_id,
-        "github_private_key": SecretStr(sandbox.private_key_pem),
+        "github_client_id": sandbox.state.client_id,
+        "github_private_key": SecretStr(sandbox.state.private_key_pem),
         "github_webhook_secret": SecretStr(_SECRET),
         "github_api_url": api,
         "database_url": None,
@@ -84,23 +82,30 @@ def _demo_settings(sandbox: Sandbox, api: str, folder: Path) -> dict[str, object
     }
 
 
-async def _open(sandbox: Sandbox, folder: Path, repo: Path | None, range_: str) -> PullRequest:
+async def _open(
+    sandbox: Sandbox, folder: Path, repo: Path | None, range_: str
+) -> tuple[Repository, PullRequest]:
     if repo is None:
         made = await sample.build(folder / "shop")
         repository = sandbox.add_repository("octo/shop", git_dir=made.folder, default_branch=made.base)
-        return await sandbox.open_pull_request(
+        pull = await sandbox.open_pull_request(
             repository, base=made.base, head=made.head, title=made.title, body=made.body
         )
+        return repository, pull
     base, dots, head = range_.partition("...")
     if not dots:
         raise BadRange(f"{range_!r}: name the change as A...B")
     top = await git.root(repo)
     name = top.name.replace(" ", "-")
-    repository = sandbox.add_repository(f"local/{name}", git_dir=top, default_branch=base or "HEAD")
-    title = (await git.run(top, "log", "-1", "--format=%s", head or "HEAD")).decode(errors="replace").strip()
-    return await sandbox.open_pull_request(
-        repository, base=base or "HEAD", head=head or "HEAD", title=title, body=""
+    repository = sandbox.add_repository(f"local/{name}", git_dir=top, default_branch="main")
+    subject = await git.run(top, "log", "-1", "--format=%s", head or "HEAD", "--")
+    pull = await sandbox.open_pull_request(
+        repository,
+        base=base or "HEAD",
+        head=head or "HEAD",
+        title=subject.decode(errors="replace").strip(),
     )
+    return repository, pull
 
 
 async def _tell(feed: PostgresFeed) -> None:
@@ -114,18 +119,16 @@ async def _tell(feed: PostgresFeed) -> None:
             return
 
 
-def _show(console: Console, pull_request: PullRequest) -> int:
-    """Print what stands on the sandbox's pull request; gives the number of comments on lines."""
+def _show(console: Console, sandbox: Sandbox, repository: Repository, pull: PullRequest) -> None:
+    """Print what stands on the sandbox's pull request."""
     console.rule("on the pull request")
-    for review in pull_request.reviews:
+    for review in pull.reviews.values():
         console.print(escape(review.body))
-    for comment in pull_request.comments:
-        head = comment.body.splitlines()[0] if comment.body else ""
-        console.print(f"  [bold]{escape(comment.path)}:{comment.line}[/] {escape(head)}")
-    for check in pull_request.check_runs:
+    for comment in pull.comments.values():
+        console.print(
+            f"  [bold]{escape(comment.path)}:{comment.line}[/] {escape(comment.body.splitlines()[0])}"
+        )
+    for check in sandbox.check_runs(repository, pull):
         console.print(f"  check run {check.name}: {check.status}, {check.conclusion}")
-    count = len(pull_request.comments)
-    console.print(
-        f"[bold]{count} comments stand on {pull_request.repository.full_name}#{pull_request.number}[/]"
-    )
-    return count
+    where = f"{repository.full_name}#{pull.number}"
+    console.print(f"[bold]{len(pull.comments)} comments stand on {where}[/]")
