@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
-from importlib.metadata import version
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -46,7 +45,7 @@ def create_app(services: Services, *, jobs_at_once: int = 4) -> Starlette:
             Route("/livez", health.live),
             Route("/readyz", health.Readiness(services.database).ready),
             *_login_routes(access),
-            *dashboard.routes(is_allowed=access.is_allowed, version=version("sluice")),
+            *dashboard.routes(is_allowed=access.is_allowed),
         ],
         middleware=[Middleware(SecurityHeaders)],
         exception_handlers={BadDelivery: _refuse_delivery, StoreUnavailable: _store_unavailable},
@@ -62,7 +61,7 @@ def _login_routes(access: Access) -> list[Route]:
         else:
             token = request.query_params.get("token", "")
             if not token:
-                return await dashboard.login_page(request)
+                return dashboard.login_page(failed="failed" in request.query_params)
         return access.log_in(request, token) or RedirectResponse("/login?failed=1", status_code=303)
 
     return [Route("/login", log_in, methods=["GET", "POST"])]
