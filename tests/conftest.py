@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg import sql
+from psycopg import conninfo, sql
 
 from reviewer.store.database import Database, migrate, open_database, start_embedded
 from webhooks.job_schema import apply_job_schema
@@ -26,7 +26,7 @@ def _in_server(url: str, statement: sql.Composed) -> None:
 
 
 def _of(url: str, name: str) -> str:
-    return psycopg.conninfo.make_conninfo(url, dbname=name)
+    return conninfo.make_conninfo(url, dbname=name)
 
 
 @pytest.fixture(scope="session")

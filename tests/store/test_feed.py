@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
+from psycopg import conninfo
 
 from reviewer.core.events import ChunkFailed, FindingMade, ReviewQueued, ReviewStarted, Subject, load
 from reviewer.core.findings import Finding
@@ -119,7 +120,7 @@ async def test_a_tail_goes_on_after_its_listener_lost_the_database(feed, postgre
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE query LIKE 'LISTEN%%' AND datname = %s",
-            (psycopg.conninfo.conninfo_to_dict(database_url)["dbname"],),
+            (conninfo.conninfo_to_dict(database_url)["dbname"],),
         )
 
     await feed.append(ONE, [ReviewStarted(engine="claude")])
