@@ -14,7 +14,7 @@ demo: $(READY) ## Run the whole app against a stand-in GitHub (DEMO_ARGS=--once 
 	@$(BIN)/sluice demo $(DEMO_ARGS)
 
 test: $(READY) ## Run the test suite
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(READY) ## Lint, format, types, import contracts
 	@echo "ruff check" && $(BIN)/ruff check .

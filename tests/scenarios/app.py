@@ -1,0 +1,159 @@
+"""The whole app for a story: real HTTP and database, a sandbox GitHub, a scripted Claude or analyzers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from pydantic import SecretStr
+
+from reviewer import git
+from reviewer.settings import Settings
+from webhooks.app import create_app
+from webhooks.sandbox import PullRequest, Repository, Sandbox, running
+from webhooks.serving import listen, serving, url_of
+from webhooks.wiring import open_services
+
+SECRET = "a made-up webhook secret"
+TOKEN = "a made-up access token"
+PATIENCE = 30.0
+"""Seconds after which a story that hangs is a failure; a review takes one or two."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A server-sent event, and when it came."""
+
+    id: int
+    type: str
+    data: dict[str, Any]
+    at: float
+
+
+@dataclass(frozen=True)
+class World:
+    """A running app and its GitHub."""
+
+    url: str
+    sandbox: Sandbox
+    http: aiohttp.ClientSession
+
+    async def events(self, path: str, last: int | None = None) -> AsyncIterator[Event]:
+        """The stream at `path`, as a browser reads it."""
+        headers = {} if last is None else {"Last-Event-ID": str(last)}
+        async with self.http.get(self.url + path, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+            fields: dict[str, str] = {}
+            async for raw in answer.content:
+                line = raw.decode().rstrip("\r\n")
+                if line:
+                    name, _, value = line.partition(": ")
+                    fields[name] = value
+                elif "data" in fields:
+                    yield Event(
+                        int(fields["id"]), fields["event"], json.loads(fields["data"]), time.monotonic()
+                    )
+                    fields = {}
+                else:
+                    fields = {}
+
+    async def until_end(self, review: str, last: int | None = None) -> list[Event]:
+        """All events of a review up to the one that ends it."""
+        seen: list[Event] = []
+        async with asyncio.timeout(PATIENCE):
+            async for event in self.events(f"/reviews/{review}/events", last):
+                seen.append(event)
+                if event.type in {"review.completed", "review.failed", "review.superseded"}:
+                    break
+        return seen
+
+    async def newest_review(self) -> str:
+        """The id of the review that was asked for last."""
+        async with self.http.get(f"{self.url}/reviews?limit=1") as answer:
+            return (await answer.json())["reviews"][0]["id"]
+
+
+@asynccontextmanager
+async def world(database_url: str, data_dir: Path, *, claude: str | None = None) -> AsyncGenerator[World]:
+    """Start everything; `claude` is the base URL of a model."""
+    bound = listen("127.0.0.1", 0)
+    url = url_of(bound)
+    sandbox = Sandbox.create(webhook_secret=SECRET, webhook_url=f"{url}/webhooks/github")
+    async with running(sandbox) as api:
+        settings = Settings.model_validate(
+            {
+                "anthropic_api_key": None,
+                "anthropic_base_url": claude,
+                "github_client_id": sandbox.state.client_id,
+                "github_private_key": SecretStr(sandbox.state.private_key_pem),
+                "github_webhook_secret": SecretStr(SECRET),
+                "github_api_url": api,
+                "database_url": SecretStr(database_url),
+                "sluice_data_dir": data_dir,
+                "sluice_token": SecretStr(TOKEN),
+            }
+        )
+        async with (
+            open_services(settings, public_url=url) as services,
+            serving(create_app(services), bound),
+            _session() as http,
+        ):
+            yield World(url, sandbox, http)
+
+
+def _session() -> aiohttp.ClientSession:
+    # By default aiohttp keeps no cookies for addresses, only for names
+    jar = aiohttp.CookieJar(unsafe=True)
+    return aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}, cookie_jar=jar)
+
+
+BASE = {"calc.py": "def add(a, b):\n    return a + b\n", "old.py": "x = 1\n"}
+HEAD = {
+    "calc.py": "import subprocess\n\n\ndef add(a, b):\n    return a - b\n\n\ndef run(command):\n"
+    "    subprocess.run(command, shell=True)\n",
+    "old.py": "x = 1\n",
+    "notes.md": "# Notes\n",
+}
+
+
+async def make_repository(folder: Path) -> Path:
+    """A repository with the branches `main` and `change`."""
+    await asyncio.to_thread(folder.mkdir)
+    await git.run(folder, "init", "-q", "-b", "main")
+    for name, value in (
+        ("user.name", "Test"),
+        ("user.email", "test@example.com"),
+        ("commit.gpgsign", "false"),
+    ):
+        await git.run(folder, "config", name, value)
+    await commit(folder, BASE)
+    await git.run(folder, "checkout", "-q", "-b", "change")
+    await commit(folder, HEAD)
+    return folder
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).write_text(text)
+
+
+async def commit(folder: Path, files: dict[str, str]) -> str:
+    """Write files and commit them; gives the commit."""
+    await asyncio.to_thread(_write, folder, files)
+    await git.run(folder, "add", "-A")
+    await git.run(folder, "commit", "-q", "-m", "change")
+    return (await git.run(folder, "rev-parse", "HEAD")).decode().strip()
+
+
+async def open_change(world: World, folder: Path) -> tuple[Repository, PullRequest]:
+    """Open a pull request from `change` to `main`."""
+    repository = world.sandbox.add_repository("octo/calc", git_dir=folder, default_branch="main")
+    pull = await world.sandbox.open_pull_request(repository, base="main", head="change", title="Subtract")
+    return repository, pull
