@@ -34,7 +34,8 @@ def postgres() -> Iterator[str]:
     """The URL of an embedded server with a migrated template database."""
     # A socket's path must be short, which pytest's own folders are not
     folder = Path(tempfile.mkdtemp(prefix="sl"))
-    url = start_embedded(folder / "postgres")
+    server = start_embedded(folder / "postgres")
+    url = server.url
     _in_server(url, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
 
     async def prepare() -> None:
@@ -44,6 +45,7 @@ def postgres() -> Iterator[str]:
 
     asyncio.run(prepare())
     yield url
+    server.stop()
     shutil.rmtree(folder, ignore_errors=True)
 
 

