@@ -68,7 +68,7 @@ async def review(engine: Scripted, memory: Memory, *paths: str) -> Outcome:
         subject=SUBJECT,
         diff=diff.parse("".join(ONE.format(path) for path in paths)),
         sources=NoFiles(),
-        limits=Limits(8_000, batch=60),
+        limits=Limits(8_000, batch=30),
     )
     return await pipeline.review(job, Ports(engine, memory, memory, SystemClock()))
 
