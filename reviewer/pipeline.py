@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from reviewer.core.chunks import Batch, Chunk
-from reviewer.core.diff import Diff
+from reviewer.core.diff import Diff, readable
 from reviewer.core.events import (
     ChunkCompleted,
     ChunkFailed,
@@ -156,7 +156,7 @@ def _announcement(planned: Plan, engine: Engine) -> ReviewPlanned:
         chunks=[
             PlannedChunk(
                 id=chunk.id,
-                path=chunk.path,
+                path=readable(chunk.path),
                 part=chunk.part,
                 parts=chunk.parts,
                 lines=chunk.span,
@@ -167,7 +167,9 @@ def _announcement(planned: Plan, engine: Engine) -> ReviewPlanned:
         changed_lines=planned.diff.changed_lines,
         estimated_tokens=planned.tokens,
         estimated_cost=engine.price(planned.tokens),
-        skipped=[SkippedFile(path=f.file.path, reason=f.skipped) for f in planned.files if f.skipped],
+        skipped=[
+            SkippedFile(path=readable(f.file.path), reason=f.skipped) for f in planned.files if f.skipped
+        ],
     )
 
 
@@ -253,7 +255,10 @@ class _Run:
             for chunk in batch.chunks:
                 self._failures[chunk.id] = error
             await self.say(
-                *(ChunkFailed(chunk=chunk.id, path=chunk.path, reason=str(error)) for chunk in batch.chunks)
+                *(
+                    ChunkFailed(chunk=chunk.id, path=readable(chunk.path), reason=str(error))
+                    for chunk in batch.chunks
+                )
             )
             return
         self._note(done.notes)
@@ -295,7 +300,7 @@ class _Run:
         await self.say(
             ChunkCompleted(
                 chunk=chunk.id,
-                path=chunk.path,
+                path=readable(chunk.path),
                 source="ledger" if from_ledger else "engine",
                 findings=heard.standing,
                 dropped=len(heard.reported) + heard.malformed - heard.standing if not from_ledger else 0,
@@ -313,7 +318,12 @@ class _Run:
 
 def _started(chunk: Chunk, model: str) -> ChunkStarted:
     return ChunkStarted(
-        chunk=chunk.id, path=chunk.path, part=chunk.part, parts=chunk.parts, lines=chunk.span, model=model
+        chunk=chunk.id,
+        path=readable(chunk.path),
+        part=chunk.part,
+        parts=chunk.parts,
+        lines=chunk.span,
+        model=model,
     )
 
 

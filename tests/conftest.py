@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import conninfo, sql
@@ -18,6 +19,10 @@ from webhooks.job_schema import apply_job_schema
 from webhooks.wiring import MIGRATIONS
 
 TEMPLATE = "sluice_template"
+
+# A machine under load is no failing example, and a run can be repeated
+hypothesis.settings.register_profile("sluice", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("sluice")
 
 
 def _in_server(url: str, statement: sql.Composed) -> None:

@@ -36,7 +36,8 @@ def test_an_opened_pull_request_wants_a_review():
     news = read(OPENED)
 
     assert isinstance(news, PullRequestChanged)
-    assert (news.installation, news.repository, news.number, news.head_sha) == (7, "octo/shop", 3, "a" * 40)
+    head = news.head
+    assert (head.installation, head.repository, head.number, head.head_sha) == (7, "octo/shop", 3, "a" * 40)
 
 
 def test_a_form_holds_the_same_payload():
@@ -50,6 +51,7 @@ def test_a_form_holds_the_same_payload():
     [
         ({"action": "labeled"}, "pull_request", "action 'labeled'"),
         ({"action": 3}, "pull_request", "action 3"),
+        ({"action": []}, "pull_request", "action []"),
         ({"installation": None}, "pull_request", "not from an installation"),
         ({"pull_request": {**OPENED["pull_request"], "draft": True}}, "pull_request", "draft"),
         ({"pull_request": {**OPENED["pull_request"], "state": "closed"}}, "pull_request", "closed"),

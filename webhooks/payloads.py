@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 from pydantic import BaseModel, ValidationError
 
+from reviewer.core.diff import readable
 from reviewer.errors import BadPayload
 from webhooks.signature import VerifiedBody
 
@@ -19,10 +20,9 @@ REVIEWED_ACTIONS = frozenset({"opened", "reopened", "synchronize", "ready_for_re
 
 
 @dataclass(frozen=True, slots=True)
-class PullRequestChanged:
-    """A pull request has a head that wants a review."""
+class WantedHead:
+    """The head of a pull request that is to be reviewed."""
 
-    action: str
     installation: int
     repository: str
     number: int
@@ -31,6 +31,14 @@ class PullRequestChanged:
     title: str
     url: str
     draft: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequestChanged:
+    """A pull request has a head that wants a review."""
+
+    action: str
+    head: WantedHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,7 @@ def parse(body: VerifiedBody, *, event: str, content_type: str) -> PullRequestCh
     if event != "pull_request":
         return Ignored(f"nothing is done on the event {event!r}")
     action = payload.get("action")
-    if action not in REVIEWED_ACTIONS:
+    if not isinstance(action, str) or action not in REVIEWED_ACTIONS:
         return Ignored(f"nothing is done on the action {action!r} of a pull request")
     try:
         found = _PullRequestPayload.model_validate(payload)
@@ -101,17 +109,17 @@ def _decide(found: _PullRequestPayload) -> PullRequestChanged | Ignored:
         return Ignored("a draft is reviewed when it is ready for review")
     if pull_request.state != "open":
         return Ignored("the pull request is closed")
-    return PullRequestChanged(
-        action=found.action,
+    head = WantedHead(
         installation=found.installation.id,
         repository=found.repository.full_name,
         number=pull_request.number,
         head_sha=pull_request.head.sha,
         base_ref=pull_request.base.ref,
-        title=pull_request.title,
+        title=readable(pull_request.title),
         url=pull_request.html_url,
         draft=pull_request.draft,
     )
+    return PullRequestChanged(found.action, head)
 
 
 def _decode(raw: bytes, content_type: str) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from reviewer.errors import BadPayload, BodyTooLarge
 from reviewer.store.database import Database
 from reviewer.store.feed import PostgresFeed
 from webhooks.jobs import Jobs
-from webhooks.payloads import Ignored, PullRequestChanged, parse
-from webhooks.records import WantedHead, open_review, store_delivery, want_head
+from webhooks.payloads import Ignored, WantedHead, parse
+from webhooks.records import open_review, store_delivery, want_head
 from webhooks.signature import verify
 
 MAX_BODY_BYTES = 25_000_000
@@ -53,26 +53,18 @@ class Receiver:
                 guid=guid,
                 event=event,
                 action=news.action,
-                installation=news.installation,
+                installation=news.head.installation,
                 body=raw,
             )
             if not new:
                 return JSONResponse({"ignored": "this delivery was taken before"}, status_code=202)
-            review = await self._want(connection, news)
-        _log.info("delivery taken", delivery=guid, repository=news.repository, pull_request=news.number)
+            review = await self._want(connection, news.head)
+        _log.info(
+            "delivery taken", delivery=guid, repository=news.head.repository, pull_request=news.head.number
+        )
         return JSONResponse({"review": review}, status_code=202)
 
-    async def _want(self, connection: AsyncConnection, news: PullRequestChanged) -> str:
-        head = WantedHead(
-            installation=news.installation,
-            repository=news.repository,
-            number=news.number,
-            head_sha=news.head_sha,
-            base_ref=news.base_ref,
-            title=news.title,
-            url=news.url,
-            draft=news.draft,
-        )
+    async def _want(self, connection: AsyncConnection, head: WantedHead) -> str:
         await want_head(connection, head)
         review = await open_review(connection, head)
         subject = Subject(

@@ -12,22 +12,9 @@ from psycopg.rows import class_row, dict_row
 
 from reviewer.core.findings import Severity
 from reviewer.store.queries import query
+from webhooks.payloads import WantedHead
 
 _SQL = ("webhooks.sql", "records.sql")
-
-
-@dataclass(frozen=True, slots=True)
-class WantedHead:
-    """The newest head of a pull request."""
-
-    installation: int
-    repository: str
-    number: int
-    head_sha: str
-    base_ref: str
-    title: str
-    url: str
-    draft: bool
 
 
 @dataclass(frozen=True, slots=True)

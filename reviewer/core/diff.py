@@ -136,6 +136,11 @@ class Diff:
         return sum(file.changed_lines for file in self.files)
 
 
+def readable(text: str) -> str:
+    """Text that can be shown and stored anywhere: what is no Unicode, and NUL, become U+FFFD."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
 def parse(raw: bytes | str, *, max_bytes: int = MAX_DIFF_BYTES) -> Diff:
     """Read a unified diff; an empty one gives no files.
 

@@ -7,7 +7,7 @@ import re
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 TOOL_NAME = "report_findings"
 
@@ -85,6 +85,12 @@ class ReportedFinding(BaseModel):
         description="Replacement for exactly the lines line..end_line, or null. RIGHT side only.",
     )
     confidence: Confidence = Confidence.MEDIUM
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_nul(cls, value: object) -> object:
+        # PostgreSQL stores no NUL, not even in JSON
+        return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _range_runs_forward(self) -> Self:

@@ -9,6 +9,7 @@ from jinja2 import PackageLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from reviewer.core.chunks import Batch
+from reviewer.core.diff import readable
 from reviewer.core.findings import TOOL_NAME
 
 VERSION = "v1"
@@ -39,7 +40,7 @@ def build(batch: Batch) -> Prompt:
             "change": chunk.file.status.value,
             "part": chunk.part,
             "parts": chunk.parts,
-            "text": _readable(chunk.text()),
+            "text": readable(chunk.text()),
         }
         for chunk in batch.chunks
     ]
@@ -63,9 +64,5 @@ def _fence(batch: Batch) -> str:
 
 def _attribute(path: str) -> str:
     """A path that can't leave its quotes or its line."""
-    kept = (c if c.isprintable() and c not in '"<>' else "\ufffd" for c in _readable(path))
+    kept = (c if c.isprintable() and c not in '"<>' else "\ufffd" for c in readable(path))
     return "".join(kept)
-
-
-def _readable(text: str) -> str:
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

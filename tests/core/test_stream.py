@@ -44,7 +44,8 @@ def test_a_cut_at_any_place_changes_nothing(ascii_only):
 @given(st.lists(st.text(min_size=1, max_size=40), max_size=4), st.integers(1, 7))
 def test_any_text_survives_any_stride(texts, stride):
     text = json.dumps({"findings": [finding(title) for title in texts]})
-    assert titles([text[i : i + stride] for i in range(0, len(text), stride)]) == texts
+    told = titles([text[i : i + stride] for i in range(0, len(text), stride)])
+    assert told == [title.replace("\0", "\ufffd") for title in texts]
 
 
 def test_an_element_comes_with_its_closing_brace_and_not_before():

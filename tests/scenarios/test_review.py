@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import hmac
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -227,3 +229,25 @@ async def test_the_login_link_opens_the_dashboard_and_its_pages_hold_no_inline_c
                 assert answer.status == 200
         async with app.http.get(f"{app.url}/readyz") as answer:
             assert answer.status == 200
+
+
+async def test_names_and_lines_that_are_no_text_harm_nothing(database_url, tmp_path):
+    folder = await make_repository(tmp_path / "repo")
+    strange = bytes(folder) + b"/caf\xe9.py"
+    await asyncio.to_thread(write_bytes, strange, b"import subprocess\nx = 'caf\xe9'\n")
+    await commit(folder, {"calc.py": "# \x85 \u2028 \x0c\nx = 1\r\n"})
+    wrong = finding("A \0 title", path="calc.py", line=2, quote="x = 1\r")
+    answer = Answer.findings(wrong)
+    async with ScriptedClaude([answer]) as claude, world(database_url, tmp_path, claude=claude.url) as app:
+        _, pull = await open_change(app, folder)
+        events = await app.until_end(await app.newest_review())
+
+        assert events[-1].type == "review.completed", events[-1].data
+        assert events[-1].data["coverage"]["not_reviewed"] == {}
+        planned = next(event for event in events if event.type == "review.planned")
+        assert "caf\ufffd.py" in [chunk["path"] for chunk in planned.data["chunks"]]
+        assert [(c.path, c.line) for c in pull.comments.values()] == [("calc.py", 2)]
+
+
+def write_bytes(path: bytes, data: bytes) -> None:
+    Path(os.fsdecode(path)).write_bytes(data)
