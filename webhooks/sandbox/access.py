@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import jwt
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from webhooks.sandbox.state import Installation, PullRequest, Repository, State
 
@@ -74,13 +76,23 @@ class Gate:
 
         async def check(request: Request) -> Response:
             installation = self._installation(_bearer(request))
-            parts = request.path_params
-            repository = self.state.find_repository(parts["owner"], parts["repo"])
-            if repository is None or repository.installation_id != installation.id:
-                raise Refusal(404, "Not Found")
+            repository = self._repository(request, installation)
             if write is not None and installation.permissions.get(write) != "write":
                 raise Refusal(403, "Resource not accessible by integration")
             return self._counted(await endpoint(request, repository), installation.id)
+
+        return check
+
+    def for_git(self, endpoint: Callable[[Request, Repository], Awaitable[Response]]) -> Any:
+        """The endpoint for git, whose password is an installation's token; its calls count in no limit."""
+
+        async def check(request: Request) -> Response:
+            try:
+                installation = self._installation(_password(request))
+            except Refusal as refusal:
+                challenge = {"www-authenticate": 'Basic realm="GitHub"'} if refusal.status == 401 else {}
+                return PlainTextResponse(str(refusal), status_code=refusal.status, headers=challenge)
+            return await endpoint(request, self._repository(request, installation))
 
         return check
 
@@ -90,6 +102,13 @@ class Gate:
         if pull is None:
             raise Refusal(404, "Not Found")
         return pull
+
+    def _repository(self, request: Request, installation: Installation) -> Repository:
+        parts = request.path_params
+        repository = self.state.find_repository(parts["owner"], parts["repo"])
+        if repository is None or repository.installation_id != installation.id:
+            raise Refusal(404, "Not Found")
+        return repository
 
     def _check_jwt(self, token: str) -> None:
         state = self.state
@@ -132,5 +151,17 @@ class Gate:
 def _bearer(request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme != "Bearer" or not token:
+        raise Refusal(401, "Requires authentication")
+    return token
+
+
+def _password(request: Request) -> str:
+    """The token of Basic authentication, whose user is always `x-access-token`."""
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    try:
+        user, _, token = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        user, token = "", ""
+    if scheme.lower() != "basic" or user != "x-access-token" or not token:
         raise Refusal(401, "Requires authentication")
     return token

@@ -1,4 +1,4 @@
-"""Reads a real git repository through the `git` command: diffs, file lists, blobs.
+"""Reads a real git repository through the `git` command: diffs, file lists, blobs, packs.
 
 Bytes throughout: paths and contents need not be UTF-8. The user's and the machine's git configuration is
 switched off, and every setting a repository could use to change diff output is pinned, so the text is what
@@ -9,6 +9,7 @@ import asyncio
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -43,6 +44,8 @@ _STATUS: dict[str, Status] = {
     "T": "changed",
 }
 _SHA = re.compile(r"[0-9a-f]{40}")
+# GitHub hands out any commit it has by its hash, and packs without blobs: https://git-scm.com/docs/git-config
+_FETCHED = ("-c", "uploadpack.allowAnySHA1InWant=true", "-c", "uploadpack.allowFilter=true")
 
 
 class GitFailed(Exception):
@@ -81,6 +84,19 @@ class TreeEntry:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit; times are RFC 3339 with the offset of its writer."""
+
+    sha: str
+    tree: str
+    parents: tuple[str, ...]
+    author: tuple[str, str, str]
+    """Name, address, time."""
+    committer: tuple[str, str, str]
+    message: str
+
+
 def locate(folder: Path) -> Path:
     """The git directory of a checkout, a linked worktree or a bare repository."""
     dot = folder / ".git"
@@ -93,6 +109,29 @@ def locate(folder: Path) -> Path:
 
 async def run(git_dir: Path, *arguments: str) -> bytes:
     """What `git` prints. Raises GitFailed."""
+    status, output, complaint = await _call(git_dir, arguments)
+    if status:
+        raise GitFailed(f"git {arguments[0]}: {complaint}")
+    return output
+
+
+async def upload_pack(git_dir: Path, request: bytes | None, *, protocol: str) -> bytes:
+    """What git's server says to one request over HTTP, refusals too; None asks for its advertisement.
+
+    `protocol` is the client's `Git-Protocol` header. Raises GitFailed when it says nothing at all.
+    """
+    words = ["--advertise-refs"] if request is None else []
+    arguments = (*_FETCHED, "upload-pack", "--stateless-rpc", *words, str(git_dir))
+    _, output, complaint = await _call(git_dir, arguments, request=request or b"", protocol=protocol)
+    if not output and complaint:
+        raise GitFailed(f"git upload-pack: {complaint}")
+    return output
+
+
+async def _call(
+    git_dir: Path, arguments: tuple[str, ...], *, request: bytes = b"", protocol: str = ""
+) -> tuple[int, bytes, str]:
+    """Status, output and complaint of `git`, fed with `request`."""
     if any("\0" in argument for argument in arguments):
         raise GitFailed("an argument holds a NUL byte")
     settings = [part for setting in _PINNED for part in ("-c", setting)]
@@ -110,16 +149,15 @@ async def run(git_dir: Path, *arguments: str) -> bytes:
             "GIT_LITERAL_PATHSPECS": "1",
             "GIT_NO_LAZY_FETCH": "1",
             "GIT_OPTIONAL_LOCKS": "0",
+            "GIT_PROTOCOL": protocol,
             "LC_ALL": "C",
         },
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    output, complaint = await process.communicate()
-    if process.returncode:
-        raise GitFailed(f"git {arguments[0]}: {complaint.decode(errors='replace').strip()}")
-    return output
+    output, complaint = await process.communicate(request)
+    return process.returncode or 0, output, complaint.decode(errors="replace").strip()
 
 
 async def find_commit(git_dir: Path, ref: str) -> str | None:
@@ -144,6 +182,37 @@ async def find_branch(git_dir: Path, ref: str) -> str | None:
 async def list_commits(git_dir: Path, base: str, head: str) -> tuple[str, ...]:
     """The commits of head that base lacks, newest first."""
     return tuple((await run(git_dir, "rev-list", f"{base}..{head}", "--")).decode().split())
+
+
+async def find_merge_base(git_dir: Path, base: str, head: str) -> str | None:
+    """The newest commit that both have among their ancestors, or None."""
+    try:
+        return (await run(git_dir, "merge-base", base, head)).decode().strip()
+    except GitFailed:
+        return None
+
+
+async def read_commits(git_dir: Path, shas: Sequence[str]) -> list[Commit]:
+    """The commits of these hashes, in their order."""
+    if not shas:
+        return []
+    form = "--format=%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B%x00"
+    fields = (await run(git_dir, "log", "--no-walk=unsorted", form, *shas, "--")).decode(errors="replace")
+    parts = iter(fields.split("\0")[:-1])
+    # git names each commit once, however often it was asked for, and puts a newline of its own between two
+    found = [
+        Commit(
+            sha=sha.strip(),
+            tree=next(parts),
+            parents=tuple(next(parts).split()),
+            author=(next(parts), next(parts), next(parts)),
+            committer=(next(parts), next(parts), next(parts)),
+            message=next(parts).rstrip("\n"),
+        )
+        for sha in parts
+    ]
+    by_sha = {commit.sha: commit for commit in found}
+    return [by_sha[sha] for sha in shas]
 
 
 async def read_diff(git_dir: Path, base: str, head: str) -> Diff:

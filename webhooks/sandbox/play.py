@@ -150,8 +150,13 @@ class Sandbox:
 
 
 async def read_diff(repository: Repository, pull: PullRequest) -> git.Diff:
-    """What a pull request changes, read once for each pair of commits."""
-    key = (pull.base_sha, pull.head_sha)
+    """What a pull request changes."""
+    return await read_range(repository, pull.base_sha, pull.head_sha)
+
+
+async def read_range(repository: Repository, base: str, head: str) -> git.Diff:
+    """What `base...head` changes, read once for each pair of commits."""
+    key = (base, head)
     if key not in repository.diffs:
         repository.diffs[key] = await git.read_diff(repository.git_dir, *key)
     return repository.diffs[key]

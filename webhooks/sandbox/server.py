@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webhooks.sandbox.access import DOCS, Gate, Refusal, refuse
 from webhooks.sandbox.play import Sandbox
-from webhooks.sandbox.routes import apps, checks, contents, pulls, reviews
+from webhooks.sandbox.routes import apps, checks, comparisons, contents, packs, pulls, reviews
 from webhooks.sandbox.state import Fault, RequestRecord, State
 from webhooks.serving import listen, serving
 
@@ -21,8 +21,9 @@ from webhooks.serving import listen, serving
 def create_app(state: State) -> Starlette:
     """The API over a state."""
     gate = Gate(state)
+    parts = (apps, contents, comparisons, pulls, reviews, checks, packs)
     return Starlette(
-        routes=[route for part in (apps, contents, pulls, reviews, checks) for route in part.routes(gate)],
+        routes=[route for part in parts for route in part.routes(gate)],
         exception_handlers={Refusal: refuse, 404: _not_found, 405: _not_found},
         middleware=[Middleware(_Ledger, state=state)],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from webhooks.sandbox.git import FileChange
+from webhooks.sandbox.git import Commit, FileChange
 from webhooks.sandbox.state import (
     CheckRun,
     DeliveryRecord,
@@ -47,6 +47,7 @@ def repository_shape(state: State, repository: Repository) -> dict[str, Any]:
         "default_branch": repository.default_branch,
         "html_url": f"{state.url}/{repository.full_name}",
         "url": f"{state.url}/repos/{repository.full_name}",
+        "clone_url": f"{state.url}/{repository.full_name}.git",
     }
 
 
@@ -114,6 +115,33 @@ def file_shape(change: FileChange, *, patch_line_limit: int) -> dict[str, Any]:
     if change.hunks and change.hunks.count(b"\n") <= patch_line_limit:
         shape["patch"] = change.hunks.decode(errors="replace").removesuffix("\n")
     return shape
+
+
+def commit_shape(state: State, repository: Repository, commit: Commit) -> dict[str, Any]:
+    """A commit; its people are no accounts here."""
+    git_url = f"{state.url}/repos/{repository.full_name}/git"
+    url = f"{state.url}/repos/{repository.full_name}/commits/{commit.sha}"
+    people = {
+        role: dict(zip(("name", "email", "date"), person, strict=True))
+        for role, person in (("author", commit.author), ("committer", commit.committer))
+    }
+    return {
+        "sha": commit.sha,
+        "node_id": f"C_{commit.sha}",
+        "url": url,
+        "html_url": f"{state.url}/{repository.full_name}/commit/{commit.sha}",
+        "comments_url": f"{url}/comments",
+        "commit": {
+            **people,
+            "message": commit.message,
+            "comment_count": 0,
+            "tree": {"sha": commit.tree, "url": f"{git_url}/trees/{commit.tree}"},
+            "url": f"{git_url}/commits/{commit.sha}",
+        },
+        "author": None,
+        "committer": None,
+        "parents": [{"sha": sha, "url": f"{git_url}/commits/{sha}"} for sha in commit.parents],
+    }
 
 
 def review_shape(state: State, repository: Repository, pull: PullRequest, review: Review) -> dict[str, Any]:

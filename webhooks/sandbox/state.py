@@ -260,6 +260,7 @@ class State:
     """The base of every link; `running` sets it to the address it serves on."""
     diff_file_limit: int = 300
     diff_line_limit: int = 20_000
+    listed_file_limit: int = 3_000
     patch_line_limit: int = 3_000
     """Files with longer diffs are listed without `patch`, as GitHub does at a size it does not document."""
     rate_limit: int = 5_000

@@ -13,7 +13,6 @@ from webhooks.sandbox.shapes import file_shape, pull_shape, remark_shape
 from webhooks.sandbox.state import IssueComment, Repository
 
 _DIFF = ("application/vnd.github.diff", "application/vnd.github.v3.diff")
-MOST_FILES = 3000
 
 
 def routes(gate: Gate) -> list[Route]:
@@ -38,7 +37,8 @@ def routes(gate: Gate) -> list[Route]:
     async def files(request: Request, repository: Repository) -> Response:
         diff = await read_diff(repository, gate.pull(request, repository))
         limit = state.patch_line_limit
-        shapes = [file_shape(change, patch_line_limit=limit) for change in diff.files[:MOST_FILES]]
+        listed = diff.files[: state.listed_file_limit]
+        shapes = [file_shape(change, patch_line_limit=limit) for change in listed]
         return page(state, request, shapes)
 
     async def remarks(request: Request, repository: Repository) -> Response:
