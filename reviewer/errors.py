@@ -24,6 +24,7 @@
     │   ├── BadSignature             unsigned or wrongly signed
     │   ├── BodyTooLarge             over GitHub's own cap
     │   └── BadPayload               signed, but not a payload
+    ├── GitFailed                    retryable: git can't be started, failed or took too long
     └── StoreUnavailable             retryable: the database can't be reached
 
 Whether trying again can help is a property of the class, `retryable`.
@@ -171,6 +172,12 @@ class BodyTooLarge(BadDelivery):
 
 class BadPayload(BadDelivery):
     """The body is not the JSON that its event promises."""
+
+
+class GitFailed(SluiceError):
+    """git, run on our own behalf, can't be started, failed or took too long; its words are in the message."""
+
+    retryable = True
 
 
 class StoreUnavailable(SluiceError):

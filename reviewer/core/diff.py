@@ -165,6 +165,20 @@ def parse(raw: bytes | str, *, max_bytes: int = MAX_DIFF_BYTES) -> Diff:
     return Diff(tuple(_read_plain(lines)))
 
 
+def parse_patch(
+    patch: str, *, path: str, old_path: str | None = None, status: FileStatus = FileStatus.MODIFIED
+) -> FileChange:
+    """One file from its bare hunks, as GitHub lists them: no line above the first `@@`, no last newline.
+
+    Raises:
+        BrokenDiff: no hunk, cut off, or a hunk header that lies about its counts.
+    """
+    hunks = _read_hunks([*patch.removesuffix("\n").split("\n"), ""], path)
+    if not hunks:
+        raise BrokenDiff(f"the patch of {path!r} has no hunk")
+    return FileChange(path=path, old_path=old_path, status=status, hunks=hunks, unread=None)
+
+
 def _refuse_unsupported(lines: list[str]) -> None:
     for line in lines:
         if line.startswith(("diff --cc ", "diff --combined ", "@@@ ")):
