@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import structlog
 
 from reviewer import pipeline
-from reviewer.core import diff as diffs
 from reviewer.core.events import Event, ReviewFailed, ReviewPublished, ReviewSuperseded, Subject
 from reviewer.errors import BadInput, ForgeError, SluiceError
 from reviewer.pipeline import Outcome, Ports
 from reviewer.store.database import Database
 from reviewer.store.feed import PostgresFeed
 from reviewer.wiring import Reviewer
+from webhooks.github.diffs import PullDiffs
 from webhooks.github.pulls import HeadFiles, PullRequest, Pulls
 from webhooks.publish import plan, render
 from webhooks.publish.render import CheckOutput
@@ -56,6 +56,7 @@ class PullReviews:
         database: Database,
         feed: PostgresFeed,
         pulls: Pulls,
+        diffs: PullDiffs,
         reviewer: Reviewer,
         ports: Ports,
         public_url: str | None,
@@ -63,6 +64,7 @@ class PullReviews:
         self._database = database
         self._feed = feed
         self._pulls = pulls
+        self._diffs = diffs
         self._reviewer = reviewer
         self._ports = ports
         self._public_url = public_url
@@ -93,11 +95,12 @@ class PullReviews:
 
     async def _review(self, run: _Run) -> None:
         review = run.review
-        raw = await self._pulls.diff(review.installation, review.repository, review.pull_request)
+        pull_request = await self._pull_request(review)
+        changes = await self._diffs.read(review.installation, review.repository, pull_request)
         files = HeadFiles(self._pulls, review.installation, review.repository, review.head_sha)
         job = pipeline.Job(
             subject=run.subject,
-            diff=diffs.parse(raw),
+            diff=changes,
             sources=files,
             limits=self._reviewer.limits,
             policy=self._reviewer.policy,

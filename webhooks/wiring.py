@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from reviewer.errors import BadSettings
 from reviewer.local import SystemClock
@@ -17,6 +19,7 @@ from reviewer.wiring import Reviewer, open_reviewer
 from webhooks.access import Access, operator_token
 from webhooks.github.auth import AppAuth
 from webhooks.github.client import GitHub
+from webhooks.github.diffs import PullDiffs
 from webhooks.github.pulls import Pulls
 from webhooks.job_schema import apply_job_schema
 from webhooks.jobs import Jobs
@@ -72,6 +75,7 @@ async def open_services(settings: Settings, *, public_url: str | None) -> AsyncG
             database=database,
             feed=feed,
             pulls=Pulls(github),
+            diffs=PullDiffs(github, folder=Path(tempfile.gettempdir())),
             reviewer=reviewer,
             ports=Ports(reviewer.engine, PostgresLedger(database), feed, clock),
             public_url=public_url,

@@ -11,10 +11,10 @@ import pytest
 
 from reviewer.core import diff
 from reviewer.core.anchors import Anchors
-from reviewer.core.diff import Unread
 from reviewer.core.findings import Side
 from reviewer.errors import BadSettings, ForgeRateLimited, ForgeRefused, ForgeUnavailable
 from tests.scenarios.app import make_repository
+from webhooks.github import wire
 from webhooks.github.auth import AppAuth
 from webhooks.github.client import GitHub
 from webhooks.github.pulls import HeadFiles, Pulls, ReviewComment
@@ -73,7 +73,11 @@ def comment(line: int, side: str = "RIGHT", start: int | None = None, path: str 
 
 
 async def test_the_anchor_check_and_github_agree_on_every_line_and_range(world):
-    (file,) = [f for f in diff.parse(await world.pulls.diff(*world.where)).files if f.path == "calc.py"]
+    installation, repository, number = world.where
+    answer = await world.github.read(
+        installation, f"/repos/{repository}/pulls/{number}", accept=wire.DIFF_TYPE
+    )
+    (file,) = [f for f in diff.parse(answer.body).files if f.path == "calc.py"]
     anchors = Anchors(file)
     tried = refused = 0
     for side in Side:
@@ -125,18 +129,6 @@ async def test_a_pending_review_blocks_the_next(world):
 
     with pytest.raises(ForgeRefused, match="only have one pending review"):
         await world.post()
-
-
-async def test_a_diff_over_the_limit_comes_from_the_files_instead(world):
-    whole = diff.parse(await world.pulls.diff(*world.where))
-    world.state.diff_line_limit = 3
-
-    pieced = diff.parse(await world.pulls.diff(*world.where))
-
-    assert pieced == whole
-    world.state.patch_line_limit = 4
-    hidden = diff.parse(await world.pulls.diff(*world.where)).files[0]
-    assert hidden.unread is Unread.NO_HUNK
 
 
 async def test_files_of_the_head_are_read(world):

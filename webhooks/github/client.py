@@ -45,8 +45,9 @@ class GitHub:
         *,
         accept: str = wire.JSON_TYPE,
         params: Mapping[str, str] | None = None,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> Answer:
-        """GET; tried again on passing trouble.
+        """GET; tried again on passing trouble. An answer over `max_bytes` is refused as `too_large`.
 
         Raises:
             ForgeError: see `wire.check`.
@@ -54,7 +55,9 @@ class GitHub:
 
         @backoff.on_exception(backoff.expo, ForgeUnavailable, max_tries=READ_TRIES)
         async def attempt() -> Answer:
-            return await self._as_installation(installation, "GET", path, accept=accept, params=params)
+            return await self._as_installation(
+                installation, "GET", path, accept=accept, params=params, max_bytes=max_bytes
+            )
 
         return await attempt()
 
@@ -75,6 +78,10 @@ class GitHub:
         """
         return (await self._as_installation(installation, method, path, body=body)).json()
 
+    async def token(self, installation: int) -> str:
+        """A token of the installation that is good now, for what does not speak REST."""
+        return await self._tokens.get(installation)
+
     async def _as_installation(
         self,
         installation: int,
@@ -84,10 +91,13 @@ class GitHub:
         accept: str = wire.JSON_TYPE,
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> Answer:
-        token = await self._tokens.get(installation)
+        token = await self.token(installation)
         try:
-            return await self._send(method, path, token, accept=accept, params=params, body=body)
+            return await self._send(
+                method, path, token, accept=accept, params=params, body=body, max_bytes=max_bytes
+            )
         except ForgeRefused as error:
             if error.status == 401:
                 self._tokens.forget(installation)
@@ -102,6 +112,7 @@ class GitHub:
         accept: str = wire.JSON_TYPE,
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> Answer:
         if self._session is None:
             raise RuntimeError("GitHub is used outside its `async with`")
@@ -110,14 +121,16 @@ class GitHub:
             async with self._session.request(
                 method, url, headers=wire.headers(token, accept), params=params, json=body
             ) as response:
-                content = await response.content.read(MAX_ANSWER_BYTES + 1)
-                while not response.content.at_eof() and len(content) <= MAX_ANSWER_BYTES:
-                    content += await response.content.read(MAX_ANSWER_BYTES)
+                content = await response.content.read(max_bytes + 1)
+                while not response.content.at_eof() and len(content) <= max_bytes:
+                    content += await response.content.read(max_bytes)
         except (aiohttp.ClientError, TimeoutError) as error:
             reason = str(error) or type(error).__name__
             raise ForgeUnavailable(f"GitHub can't be reached at {self._base}: {reason}") from error
-        if len(content) > MAX_ANSWER_BYTES:
-            raise ForgeRefused(f"GitHub's answer is over {MAX_ANSWER_BYTES:,} bytes", status=response.status)
+        if len(content) > max_bytes:
+            raise ForgeRefused(
+                f"GitHub's answer is over {max_bytes:,} bytes", status=response.status, code="too_large"
+            )
         found = {name.lower(): value for name, value in response.headers.items()}
         return wire.check(Answer(response.status, found, content), now=time.time())
 

@@ -1,4 +1,4 @@
-"""Pull requests: what they change, and what stands on them."""
+"""Pull requests: what they are, and what stands on them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,20 @@ _FILES_AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """A pull request as it stands now."""
+    """A pull request as it stands now.
+
+    Attributes:
+        changed_files: how many files GitHub counts in its diff.
+        clone_url: where git fetches from; a fork's commits are there too.
+    """
 
     number: int
     title: str
     head_sha: str
     base_ref: str
+    base_sha: str
+    changed_files: int
+    clone_url: str
     draft: bool
     state: str
     html_url: str
@@ -80,23 +88,13 @@ class Pulls:
             title=found["title"],
             head_sha=found["head"]["sha"],
             base_ref=found["base"]["ref"],
+            base_sha=found["base"]["sha"],
+            changed_files=int(found["changed_files"]),
+            clone_url=found["base"]["repo"]["clone_url"],
             draft=bool(found.get("draft")),
             state=found["state"],
             html_url=found["html_url"],
         )
-
-    async def diff(self, installation: int, repository: str, number: int) -> bytes:
-        """The whole diff since the merge base; over GitHub's limits, put together from the files API."""
-        path = f"/repos/{repository}/pulls/{number}"
-        try:
-            return (await self._github.read(installation, path, accept=wire.DIFF_TYPE)).body
-        except ForgeRefused as error:
-            if error.status != 406 or error.code != "too_large":
-                raise
-        sections: list[str] = []
-        async for page in self._github.pages(installation, f"{path}/files"):
-            sections += [_section(item) for item in page]
-        return "".join(sections).encode("utf-8", "surrogateescape")
 
     async def file(self, installation: int, repository: str, path: str, ref: str) -> bytes | None:
         """A file's content at a commit, or None where there is none."""
@@ -211,39 +209,3 @@ class HeadFiles:
     async def _fetch(self, path: str) -> bytes | None:
         async with self._slots:
             return await self._pulls.file(*self._where, path, self._sha)
-
-
-_NO_BLOB = "0" * 40
-
-
-def _section(item: dict[str, Any]) -> str:
-    """A file of the files API as git would print it; without a patch it has changed, but shows no lines."""
-    new, status = str(item["filename"]), item["status"]
-    old = str(item.get("previous_filename") or new)
-    lines = [f"diff --git {_quoted('a/' + old)} {_quoted('b/' + new)}"]
-    if status == "added":
-        lines.append("new file mode 100644")
-    elif status == "removed":
-        lines.append("deleted file mode 100644")
-    elif old != new:
-        word = "copy" if status == "copied" else "rename"
-        lines += [f"{word} from {_quoted(old)}", f"{word} to {_quoted(new)}"]
-    patch = item.get("patch")
-    if patch is not None:
-        before = "/dev/null" if status == "added" else _quoted(f"a/{old}")
-        after = "/dev/null" if status == "removed" else _quoted(f"b/{new}")
-        lines += [f"--- {before}", f"+++ {after}", str(patch)]
-    elif item.get("changes") or status in {"added", "removed", "modified"}:
-        lines.append(f"index {_NO_BLOB}..{item.get('sha') or '1' * 40}")
-    return "\n".join(lines) + "\n"
-
-
-def _quoted(path: str) -> str:
-    """A path as git prints it: quoted where it holds a quote, backslash, control or non-ASCII byte."""
-    data = path.encode("utf-8", "surrogateescape")
-    if all(32 <= byte < 127 and byte not in b'"\\' for byte in data):
-        return path
-    shown = "".join(
-        chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03o}" for byte in data
-    )
-    return f'"{shown}"'
