@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -187,6 +188,18 @@ async def test_a_file_too_big_to_ask_for_is_listed_as_not_reviewed(world, monkey
     assert found["new.py"] == truth["new.py"]
 
 
+async def test_without_a_merge_base_only_what_needs_it_is_listed_as_not_reviewed(world):
+    world.state.diff_file_limit = 3
+    world.state.patch_line_limit = 4
+    world.state.faults.append(Fault("GET", "/compare/", 404, times=9))
+
+    found, truth = by_path(await world.read()), by_path(await world.truth())
+
+    assert found["long.py"].unread is Unread.NO_HUNK
+    assert (found["new.py"], found["gone.py"]) == (truth["new.py"], truth["gone.py"])
+    assert world.asked("/compare/") == 1
+
+
 async def test_over_the_number_of_files_that_are_listed_git_fetches_both_sides(world):
     world.state.diff_file_limit = 3
     world.state.listed_file_limit = 5
@@ -348,26 +361,24 @@ async def test_the_token_is_on_no_command_line_and_on_no_disk(world, tmp_path, m
         assert hidden not in text
 
 
-async def test_the_loop_is_free_while_a_big_diff_is_read(world):
-    many = "".join(f"value_{number} = {number}\n" for number in range(60_000))
-    await git.run(world.folder, "checkout", "-q", "-f", "change")
-    head = await commit(world.folder, {"big.py": many})
-    (opened,) = world.repository.pulls.values()
-    await Sandbox(world.state).push(world.repository, opened, head)
-    world.state.diff_line_limit = 1_000_000
-    longest = 0.0
+@pytest.mark.parametrize("most_files", [5, 3_000])
+async def test_no_diff_is_parsed_on_the_event_loop(world, monkeypatch, most_files):
+    threads: list[int] = []
+    parse, parse_patch = diff.parse, diff.parse_patch
 
-    async def watch() -> None:
-        nonlocal longest
-        loop = asyncio.get_running_loop()
-        while True:
-            before = loop.time()
-            await asyncio.sleep(0.01)
-            longest = max(longest, loop.time() - before)
+    def parse_and_note(raw: bytes) -> Diff:
+        threads.append(threading.get_ident())
+        return parse(raw)
 
-    watcher = asyncio.create_task(watch())
-    found = await world.read(pull=replace(world.pull, head_sha=head))
-    watcher.cancel()
+    def parse_patch_and_note(patch: str, **words: Any) -> FileChange:
+        threads.append(threading.get_ident())
+        return parse_patch(patch, **words)
 
-    assert by_path(found)["big.py"].added == 60_000
-    assert longest < 1
+    monkeypatch.setattr(diff, "parse", parse_and_note)
+    monkeypatch.setattr(diff, "parse_patch", parse_patch_and_note)
+    await world.read()
+    world.state.diff_file_limit = 3
+    await world.read(most_files=most_files)
+
+    assert len(threads) > 1
+    assert threading.get_ident() not in threads

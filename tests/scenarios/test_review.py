@@ -94,6 +94,52 @@ async def test_without_a_model_the_analyzers_review_and_say_so(database_url, tmp
         assert "ANTHROPIC_API_KEY" in review.body
 
 
+@pytest.mark.parametrize(
+    ("limits", "way"),
+    [
+        ({"diff_line_limit": 3, "patch_line_limit": 0}, "/git/blobs/"),
+        ({"diff_line_limit": 3, "listed_file_limit": 1}, "/git-upload-pack"),
+    ],
+    ids=["files", "git"],
+)
+async def test_a_pull_request_over_githubs_limits_is_reviewed_all_the_same(
+    database_url, tmp_path, limits, way
+):
+    folder = await make_repository(tmp_path / "repo")
+    answers = [Answer.findings(WRONG, SHELL)]
+    async with ScriptedClaude(answers) as claude, world(database_url, tmp_path, claude=claude.url) as app:
+        for name, limit in limits.items():
+            setattr(app.sandbox.state, name, limit)
+        repository, pull = await open_change(app, folder)
+        events = await app.until_end(await app.newest_review())
+
+        end = events[-1].data
+        assert end["coverage"]["reviewed"] == end["coverage"]["changed_lines"] == 10
+        assert end["coverage"]["not_reviewed"] == {}
+        assert [(c.path, c.line) for c in pull.comments.values()] == [("calc.py", 9), ("calc.py", 5)]
+        assert any(way in request.path for request in app.sandbox.state.requests)
+        (check,) = app.sandbox.check_runs(repository, pull)
+        assert check.status == "completed"
+
+
+async def test_a_pull_request_whose_diff_can_not_be_had_is_not_called_clean(database_url, tmp_path):
+    folder = await make_repository(tmp_path / "repo")
+    async with world(database_url, tmp_path) as app:
+        app.sandbox.state.diff_line_limit = 3
+        app.sandbox.state.faults += [
+            Fault("GET", "/files$", 403, times=9),
+            Fault("GET", "/info/refs$", 403, times=9),
+        ]
+        repository, pull = await open_change(app, folder)
+        events = await app.until_end(await app.newest_review())
+
+        assert events[-1].type == "review.failed"
+        assert "can't be had" in events[-1].data["reason"]
+        (check,) = app.sandbox.check_runs(repository, pull)
+        assert (check.conclusion, check.output["title"]) == ("neutral", "not reviewed")
+        assert not pull.reviews
+
+
 async def test_a_push_is_reviewed_and_what_was_said_before_is_not_said_again(database_url, tmp_path):
     folder = await make_repository(tmp_path / "repo")
     async with world(database_url, tmp_path) as app:

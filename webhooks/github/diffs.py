@@ -143,8 +143,7 @@ class _Change:
         self.pull = pull
         self.repository = repository
         self.path = f"/repos/{repository}/pulls/{pull.number}"
-        self._merge_base: str | None = None
-        self._asking = asyncio.Lock()
+        self._merge_base: asyncio.Task[str] | None = None
 
     async def read(self, path: str, *, accept: str = wire.JSON_TYPE, **params: str) -> wire.Answer:
         """GET; see `GitHub.read`."""
@@ -159,19 +158,21 @@ class _Change:
         found: list[_Entry] = []
         size = 0
         async for page in self._github.pages(self.installation, f"{self.path}/files"):
-            found += [_Entry.of(item) for item in page]
-            size = _within_limit(size + sum(len(entry.patch or "") for entry in found[-len(page) :]))
+            listed = [_Entry.of(item) for item in page]
+            size = _within_limit(size + sum(len(entry.patch or "") for entry in listed))
+            found += listed
         return found
 
     async def merge_base(self) -> str:
-        """Hash of the commit that the pull request's changes count from."""
-        async with self._asking:
-            if self._merge_base is None:
-                span = f"{self.pull.base_sha}...{self.pull.head_sha}"
-                path = f"/repos/{self.repository}/compare/{span}"
-                answer = await self.read(path, per_page="1")
-                self._merge_base = str(answer.json()["merge_base_commit"]["sha"])
-            return self._merge_base
+        """Hash of the commit that the pull request's changes count from. Raises as `GitHub.read`."""
+        if self._merge_base is None:
+            self._merge_base = asyncio.create_task(self._ask_merge_base())
+        return await asyncio.shield(self._merge_base)
+
+    async def _ask_merge_base(self) -> str:
+        span = f"{self.pull.base_sha}...{self.pull.head_sha}"
+        answer = await self.read(f"/repos/{self.repository}/compare/{span}", per_page="1")
+        return str(answer.json()["merge_base_commit"]["sha"])
 
     async def blob(self, sha: str) -> bytes:
         """A blob's content. Raises as `GitHub.read`."""
