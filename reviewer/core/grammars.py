@@ -211,12 +211,17 @@ def _qualified(node: SgNode) -> str:
 
 
 _WITH_BODY: Rule = {"has": {"field": "body", "regex": "."}}
+
+
+def _bodied(kinds: str) -> dict[str, Form]:
+    """Classes; without a body such a node only mentions one."""
+    name = _field("name")
+    return {kind: Form("class", lambda node: _bare(name(node)), where=_WITH_BODY) for kind in kinds.split()}
+
+
 _C = {
     "function_definition": Form("function", _declared),
-    **{
-        kind: Form("class", _field("name"), where=_WITH_BODY)
-        for kind in ("struct_specifier", "union_specifier", "enum_specifier")
-    },
+    **_bodied("struct_specifier union_specifier enum_specifier"),
     # A struct with no name of its own has that of its typedef
     "type_definition": Form(
         "class",
@@ -225,9 +230,7 @@ _C = {
         where={"has": {"field": "type", **_WITH_BODY}},
     ),
 }
-_CPP = {**_C, "class_specifier": Form("class", _field("name"), where=_WITH_BODY)}
-for _kind in ("class_specifier", "struct_specifier", "union_specifier"):
-    _CPP[_kind] = Form("class", lambda node: _bare(_field("name")(node)), where=_WITH_BODY)
+_CPP = {**_C, **_bodied("class_specifier")}
 
 
 # Languages whose names need a closer look
