@@ -5,16 +5,22 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO_ARGS ?=
 
-.PHONY: help demo test check format clean
+# What we are compared with lives in an environment of its own, and needs a newer Python
+PEER_PYTHON ?= python3.12
+PR_AGENT := 0.49.0
+PEERS := .venv-peers
+PEERS_READY := $(PEERS)/.ready-$(PR_AGENT)
+
+.PHONY: help demo test check format bench bench-peers clean
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
 demo: $(READY) ## Run the whole app against a stand-in GitHub (DEMO_ARGS=--once ends by itself)
 	@$(BIN)/sluice demo $(DEMO_ARGS)
 
 test: $(READY) ## Run the test suite
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 4 --dist worksteal
 
 check: $(READY) ## Lint, format, types, import contracts
 	@echo "ruff check" && $(BIN)/ruff check .
@@ -26,8 +32,15 @@ format: $(READY) ## Put the code into its standard form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+bench: $(READY) ## Measure speed and memory against their targets
+	@$(BIN)/python -m tests.benchmarks.chunking
+
+# Nothing is installed where there are no diffs to compare
+bench-peers: $(READY) $(if $(wildcard ../shared/data/diffs),$(PEERS_READY)) ## Show the same diffs to PR-Agent and count what each model sees
+	@$(BIN)/python -m tests.benchmarks.peers $(PEERS)/bin/python
+
+clean: ## Remove the virtual environments and caches
+	rm -rf $(VENV) $(PEERS) .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(READY): pyproject.toml
 	@echo "Making a virtual environment in $(VENV) with $(PYTHON)"
@@ -36,4 +49,14 @@ $(READY): pyproject.toml
 	@echo "Installing Sluice and its development tools (about 500 MB, a minute or two)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(READY)
+	@echo "Installed."
+
+$(PEERS_READY):
+	@command -v $(PEER_PYTHON) >/dev/null || { echo "PR-Agent needs Python 3.12 or newer, and there is no $(PEER_PYTHON) here; set PEER_PYTHON=..."; exit 1; }
+	@$(PEER_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { echo "PR-Agent needs Python 3.12 or newer, which $(PEER_PYTHON) is not; set PEER_PYTHON=..."; exit 1; }
+	@echo "Installing PR-Agent $(PR_AGENT) into $(PEERS) (about 430 MB, a minute or two)"
+	@rm -rf $(PEERS)
+	@$(PEER_PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check 'pr-agent[github]==$(PR_AGENT)'
+	@touch $(PEERS_READY)
 	@echo "Installed."

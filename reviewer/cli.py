@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from reviewer import git, pipeline
@@ -18,16 +20,17 @@ from reviewer.core import diff as diffs
 from reviewer.core.diff import Diff
 from reviewer.core.events import Subject
 from reviewer.core.findings import Severity
-from reviewer.core.plan import Plan, plan
+from reviewer.core.plan import Plan
 from reviewer.errors import BadInput, BadRange, SluiceError
 from reviewer.formats import Format, Json, Sarif, Sse, Text, print_json
-from reviewer.local import NoFiles, NoLedger, SystemClock
+from reviewer.local import LocalRates, NoFiles, NoLedger, SystemClock
 from reviewer.ports import Sources
 from reviewer.wiring import EngineChoice, Reviewer, open_reviewer
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 CLEAN, FOUND, COULD_NOT = 0, 1, 2
+_BLOCK = 1_000_000
 
 
 class FormatName(StrEnum):
@@ -102,9 +105,11 @@ def _guarded(work: Any, *, as_json: bool = False) -> int:
 async def _review(  # noqa: PLR0917 - one caller, in the order of the command's options
     range_: str | None, diff: str | None, out: Format, fail_on: Severity, repo: Path, choice: EngineChoice
 ) -> int:
-    parsed, sources, head = await _read(range_, diff, repo)
-    async with open_reviewer(settings_module.read(), choice) as reviewer:
-        ports = pipeline.Ports(reviewer.engine, NoLedger(), out, SystemClock())
+    settings = settings_module.read()
+    parsed, sources, head = await _read(range_, diff, repo, settings.sluice_max_diff_bytes)
+    async with open_reviewer(settings, choice) as reviewer:
+        rates = LocalRates(reviewer.family)
+        ports = pipeline.Ports(reviewer.engine, NoLedger(), out, rates, SystemClock())
         subject = Subject(review="local", repository=_name_of(repo), head_sha=head)
         job = pipeline.Job(
             subject=subject,
@@ -126,29 +131,43 @@ def _name_of(repo: Path) -> str:
     return repo.resolve().name
 
 
-async def _read(range_: str | None, diff: str | None, repo: Path) -> tuple[Diff, Sources, str | None]:
+async def _read(
+    range_: str | None, diff: str | None, repo: Path, max_bytes: int
+) -> tuple[Diff, Sources, str | None]:
     """The change to review, where its head's files are, and its head commit if it has one."""
     if diff is not None and range_ is not None:
         raise BadInput("give a range or --diff, not both")
     if diff is None:
-        raw, head = await git.diff(repo, range_)
+        raw, head = await git.diff(repo, range_, max_bytes=max_bytes)
         top = await git.root(repo)
         if not raw.strip() and range_ is None:
             raise BadInput(
                 "nothing is uncommitted here; name a range, for example `sluice review main...HEAD`"
             )
         files = git.CommitFiles(top, head) if head else git.WorkingTree(top)
-        return diffs.parse(raw), files, head
-    raw = await asyncio.to_thread(_read_diff, diff)
+        return diffs.parse(raw, max_bytes=max_bytes), files, head
+    raw = await asyncio.to_thread(_read_diff, diff, max_bytes)
+    parsed = diffs.parse(raw, max_bytes=max_bytes)
     try:
-        return diffs.parse(raw), git.WorkingTree(await git.root(repo)), None
+        return parsed, git.WorkingTree(await git.root(repo)), None
     except BadRange:
-        return diffs.parse(raw), NoFiles(), None
+        return parsed, NoFiles(), None
 
 
-def _read_diff(name: str) -> bytes:
+def _read_diff(name: str, max_bytes: int) -> bytes:
+    """The file's content; one that is too large is measured, but never held in memory.
+
+    Raises:
+        BadInput: it can't be read.
+        DiffTooLarge: over `max_bytes`.
+    """
     try:
-        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        with nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as file:
+            raw = file.read(max_bytes + 1)
+            if len(raw) > max_bytes:
+                rest = sum(len(block) for block in iter(lambda: file.read(_BLOCK), b""))
+                raise diffs.too_large(len(raw) + rest, max_bytes)
+            return raw
     except OSError as error:
         raise BadInput(f"{name}: {error.strerror}") from error
 
@@ -156,9 +175,10 @@ def _read_diff(name: str) -> bytes:
 async def _plan(
     range_: str | None, diff: str | None, repo: Path, choice: EngineChoice, *, as_json: bool
 ) -> int:
-    parsed, _, _ = await _read(range_, diff, repo)
-    async with open_reviewer(settings_module.read(), choice) as reviewer:
-        planned = plan(parsed, reviewer.policy, reviewer.limits)
+    settings = settings_module.read()
+    parsed, _, _ = await _read(range_, diff, repo, settings.sluice_max_diff_bytes)
+    async with open_reviewer(settings, choice) as reviewer:
+        planned = await pipeline.prepare(parsed, reviewer.policy, reviewer.limits, reviewer.engine)
         if as_json:
             print_json(plan_json(planned, reviewer))
         else:
@@ -168,7 +188,7 @@ async def _plan(
 
 def plan_json(planned: Plan, reviewer: Reviewer) -> dict[str, Any]:
     """The plan as `sluice plan --json` prints it; line counts of binary files are null."""
-    coverage = planned.coverage(planned.chunks)
+    coverage = planned.promised()
     return {
         "engine": reviewer.engine.name,
         "notice": reviewer.notice,
@@ -194,6 +214,7 @@ def plan_json(planned: Plan, reviewer: Reviewer) -> dict[str, Any]:
                 "tokens": chunk.tokens,
                 "part": chunk.part,
                 "parts": chunk.parts,
+                "trimmed_lines": chunk.trimmed,
             }
             for chunk in planned.chunks
         ],
@@ -201,6 +222,7 @@ def plan_json(planned: Plan, reviewer: Reviewer) -> dict[str, Any]:
             "changed_lines": coverage.changed_lines,
             "planned": coverage.reviewed,
             "not_planned": coverage.not_reviewed,
+            "trimmed_lines": coverage.trimmed,
         },
         "batches": [[chunk.id for chunk in batch.chunks] for batch in planned.batches],
         "totals": {"tokens": planned.tokens, "cost": reviewer.engine.price(planned.tokens)},
@@ -210,15 +232,20 @@ def plan_json(planned: Plan, reviewer: Reviewer) -> dict[str, Any]:
 def _print_plan(planned: Plan, reviewer: Reviewer) -> None:
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False)
-    for name in ("file", "changed lines", "chunks", "tokens", "skipped"):
+    for name in ("file", "status", "changed lines", "chunks", "tokens", "skipped"):
         table.add_column(name, justify="right" if name in {"changed lines", "chunks", "tokens"} else "left")
     for item in planned.files:
         tokens = sum(chunk.tokens for chunk in item.chunks)
-        row = (item.file.path, f"{item.file.changed_lines:,}", str(len(item.chunks)), f"{tokens:,}")
+        path = escape(diffs.readable(item.file.path))
+        row = (path, item.file.status, f"{item.file.changed_lines:,}", str(len(item.chunks)), f"{tokens:,}")
         table.add_row(*row, item.skipped or "")
     console.print(table)
     price = reviewer.engine.price(planned.tokens)
     cost = "nothing is bought" if price is None else f"about ${price:.4f} for input"
+    coverage = planned.promised()
+    left = "".join(f", {lines:,} not ({reason})" for reason, lines in coverage.not_reviewed.items())
+    cut = f", {coverage.trimmed:,} of them too long to be shown whole" if coverage.trimmed else ""
+    console.print(f"{coverage.reviewed:,} of {coverage.changed_lines:,} changed lines{cut}{left}")
     calls = len(planned.batches)
     console.print(f"{calls} calls, at most {planned.tokens:,} tokens with the prompts, {cost}")
     if reviewer.notice:

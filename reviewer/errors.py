@@ -14,6 +14,7 @@
     │   ├── EngineUnavailable        retryable: overload, rate limit, connection, time-out
     │   ├── StreamCut                retryable: the answer ended before its end
     │   ├── EngineMisconfigured      final: key, model name, or request refused
+    │   ├── PromptTooLarge           final: does not fit the model's context window
     │   ├── SpendLimitReached        final: the provider's own spending cap
     │   └── EngineRefused            final: the model declined to answer
     ├── ForgeError                   GitHub did not do what was asked
@@ -94,6 +95,10 @@ class StreamCut(EngineError):
 
 class EngineMisconfigured(EngineError):
     """The provider refuses the key, the model's name or the request."""
+
+
+class PromptTooLarge(EngineError):
+    """The prompt and an answer do not fit the model's context window."""
 
 
 class SpendLimitReached(EngineError):

@@ -82,6 +82,8 @@ def _text_of(event: Event) -> str | None:  # noqa: PLR0911 - one return for each
 def _planned(event: events.ReviewPlanned) -> str:
     cost = "" if event.estimated_cost is None else f", about ${event.estimated_cost:.4f} for input"
     head = f"{event.files} files, {event.changed_lines:,} changed lines, {len(event.chunks)} chunks"
+    if not event.files:
+        return "The diff is empty: there is nothing to review."
     lines = [f"{head}, at most {event.estimated_tokens:,} tokens{cost}"]
     lines += [f"[dim]skipped[/]   {escape(file.path)}: {escape(file.reason)}" for file in event.skipped]
     return "\n".join(lines)
@@ -111,6 +113,8 @@ def _summary(outcome: Outcome) -> str:
         f"{coverage.reviewed:,} of {coverage.changed_lines:,} changed lines reviewed",
     ]
     parts += [f"{lines:,} not ({escape(reason)})" for reason, lines in coverage.not_reviewed.items()]
+    if coverage.trimmed:
+        parts.append(f"{coverage.trimmed:,} too long to be shown whole")
     parts += [f"{count} dropped ({escape(reason)})" for reason, count in outcome.dropped.items()]
     if outcome.usage.total:
         parts.append(f"{outcome.usage.total:,} tokens")

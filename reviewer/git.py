@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping, Sequence
@@ -15,14 +14,18 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from reviewer.errors import BadRange, DiffTooLarge, GitFailed
+from reviewer.core.diff import MAX_DIFF_BYTES, too_large
+from reviewer.errors import BadRange, GitFailed
 
 _TIMEOUT = 120.0  # seconds: git on a huge repository, not a hung one
 # A user's own configuration must not change what a diff looks like: https://git-scm.com/docs/git-config
-_PLAIN = (
-    "-c", "core.quotePath=true", "-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false",
-    "-c", "color.ui=false", "-c", "diff.external=",
+_PINNED = (
+    "core.quotePath=true", "color.ui=false", "diff.noprefix=false", "diff.mnemonicPrefix=false",
+    "diff.external=", "diff.submodule=short", "diff.context=3", "diff.interHunkContext=0",
+    "diff.relative=false", "diff.ignoreSubmodules=none", "diff.suppressBlankEmpty=false",
+    "diff.orderFile=/dev/null",
 )  # fmt: skip
+_PLAIN = tuple(part for setting in _PINNED for part in ("-c", setting))
 _DIFF = ("diff", "--no-ext-diff", "--no-textconv", "-M")
 _FETCH = ("fetch", "--quiet", "--depth=1", "--filter=blob:none", "--no-tags", "--no-recurse-submodules")
 MAX_FILE_BYTES = 2_000_000
@@ -32,21 +35,17 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _PIECE_BYTES = 1 << 16
 
 
-async def run(folder: Path, *arguments: str) -> bytes:
-    """What `git ARGUMENTS` prints.
+async def run(folder: Path, *arguments: str, max_bytes: int | None = None) -> bytes:
+    """What `git ARGUMENTS` prints, with the configuration of whoever calls, but for what shapes a diff.
 
     Raises:
-        BadRange: git fails, with its own last line.
+        BadRange: git can't be started, fails, with its own words, or takes too long.
+        DiffTooLarge: it prints more than `max_bytes`.
     """
-    process = await asyncio.create_subprocess_exec(
-        "git", *_PLAIN, *arguments, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    async with asyncio.timeout(_TIMEOUT):
-        out, error = await process.communicate()
-    if process.returncode:
-        lines = error.decode(errors="replace").strip().splitlines() or ["git failed"]
-        raise BadRange(lines[0].removeprefix("fatal: "))
-    return out
+    try:
+        return await _capture((*_PLAIN, *arguments), folder, limit=_TIMEOUT, max_bytes=max_bytes)
+    except GitFailed as error:
+        raise BadRange(str(error)) from error
 
 
 async def root(folder: Path) -> Path:
@@ -54,13 +53,16 @@ async def root(folder: Path) -> Path:
     return Path((await run(folder, "rev-parse", "--show-toplevel")).decode().rstrip("\n"))
 
 
-async def diff(folder: Path, range_: str | None) -> tuple[bytes, str | None]:
+async def diff(
+    folder: Path, range_: str | None, *, max_bytes: int = MAX_DIFF_BYTES
+) -> tuple[bytes, str | None]:
     """The diff of a range, and the commit on its new side; None stands for the working tree.
 
     Args:
         folder: anywhere in the repository.
         range_: `A...B` (since the merge base), `A..B`, `A` (to the working tree), or None for what is
             not committed yet.
+        max_bytes: a larger diff is refused.
     """
     parts = range_.split("..") if range_ else ["HEAD"]
     if any(part.startswith("-") for part in parts):
@@ -70,7 +72,7 @@ async def diff(folder: Path, range_: str | None) -> tuple[bytes, str | None]:
         tip = range_.rsplit("..", 1)[1].lstrip(".") or "HEAD"
         head = (await run(folder, "rev-parse", "--verify", f"{tip}^{{commit}}")).decode().strip()
     top = await root(folder)
-    text = await run(top, *_DIFF, range_ or "HEAD", "--")
+    text = await run(top, *_DIFF, range_ or "HEAD", "--", max_bytes=max_bytes)
     return text, head
 
 
@@ -87,9 +89,15 @@ async def diff_blobs(old: bytes | None, new: bytes | None) -> bytes:
     with tempfile.TemporaryDirectory(prefix="sluice-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
         await asyncio.to_thread(_lay_out, folder, {"a": old, "b": new})
-        # The folders' names stand in for git's prefixes
-        arguments = (*_PLAIN, *_DIFF, "--no-index", "--no-prefix", "-U3", "--", "a", "b")
-        return await _capture(arguments, folder, limit=_TIMEOUT, good=(0, 1))  # 1: they differ
+        # The folders' names stand in for git's prefixes, which git itself puts before a file beside /dev/null
+        sides = ("--no-prefix", "--", "a", "b")
+        if old is None or new is None:
+            folder = folder / ("b" if old is None else "a")
+            sides = ("--", "/dev/null", "content") if old is None else ("--", "content", "/dev/null")
+        arguments = (*_PLAIN, *_DIFF, "--no-index", "-U3", *sides)
+        clean = _environment(folder, {})
+        # Status 1: they differ
+        return await _capture(arguments, folder, limit=_TIMEOUT, environment=clean, good=(0, 1))
 
 
 async def fetch_diff(
@@ -115,19 +123,13 @@ async def fetch_diff(
     settings = _fetch_settings(url, authorization)
     with tempfile.TemporaryDirectory(prefix="sluice-", dir=folder, ignore_cleanup_errors=True) as temporary:
         work = Path(temporary)
-        await _capture(("init", "--quiet", "--bare", "--template=", "."), work, limit=_TIMEOUT)
-        fetch = (
-            "fetch",
-            "--quiet",
-            "--depth=1",
-            "--filter=blob:none",
-            "--no-tags",
-            "--no-recurse-submodules",
-        )
-        await _capture((*fetch, "origin", base, head), work, limit=FETCH_SECONDS, settings=settings)
+        clean = _environment(work, settings)
+        init = ("init", "--quiet", "--bare", "--template=", ".")
+        await _capture(init, work, limit=_TIMEOUT, environment=clean)
+        await _capture((*_FETCH, "origin", base, head), work, limit=FETCH_SECONDS, environment=clean)
         # Blobs that differ come now, in one go; from a server that knows no filter they are here already.
         diff = (*_PLAIN, *_DIFF, base, head, "--")
-        return await _capture(diff, work, limit=FETCH_SECONDS, settings=settings, max_bytes=max_bytes)
+        return await _capture(diff, work, limit=FETCH_SECONDS, environment=clean, max_bytes=max_bytes)
 
 
 def _fetch_settings(url: str, authorization: str | None) -> dict[str, str]:
@@ -175,17 +177,26 @@ async def _capture(
     folder: Path,
     *,
     limit: float,
-    settings: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
     max_bytes: int | None = None,
     good: Sequence[int] = (0,),
 ) -> bytes:
-    """What `git ARGUMENTS` prints, if it ends with a good status within `limit` seconds."""
+    """What `git ARGUMENTS` prints, if it ends with a good status within `limit` seconds.
+
+    Args:
+        arguments: of git.
+        folder: where it runs.
+        limit: seconds.
+        environment: all that it knows of; None for that of this process.
+        max_bytes: of what it prints; more is counted, but not held in memory.
+        good: the statuses that are no failure.
+    """
     try:
         process = await asyncio.create_subprocess_exec(
             shutil.which("git") or "git",
             *arguments,
             cwd=folder,
-            env=_environment(folder, settings or {}),
+            env=environment,
             stdin=DEVNULL,
             stdout=PIPE,
             stderr=PIPE,
@@ -196,15 +207,17 @@ async def _capture(
     complaint = asyncio.create_task(_read(process.stderr, None))
     try:
         async with asyncio.timeout(limit):
-            out = await _read(process.stdout, max_bytes)
+            out, size = await _read(process.stdout, max_bytes)
             status = await process.wait()
     except TimeoutError:
         raise GitFailed(f"git did not finish within {limit:g} s") from None
     finally:
         await _end(process)
-        said = await complaint
+        said, _ = await complaint
     if status not in good:
         raise GitFailed(_first_words(said))
+    if max_bytes is not None and size > max_bytes:
+        raise too_large(size, max_bytes)
     return out
 
 
@@ -216,15 +229,15 @@ async def _end(process: Process) -> None:
     await process.wait()
 
 
-async def _read(stream: asyncio.StreamReader | None, max_bytes: int | None) -> bytes:
-    pieces: list[bytes] = []
+async def _read(stream: asyncio.StreamReader | None, most: int | None) -> tuple[bytes, int]:
+    """The beginning of a stream, up to about `most` bytes, and the size of all of it."""
+    kept: list[bytes] = []
     size = 0
     while stream is not None and (piece := await stream.read(_PIECE_BYTES)):
+        if most is None or size <= most:
+            kept.append(piece)
         size += len(piece)
-        if max_bytes is not None and size > max_bytes:
-            raise DiffTooLarge(f"the diff is over the limit of {max_bytes:,} bytes; review a smaller change")
-        pieces.append(piece)
-    return b"".join(pieces)
+    return b"".join(kept), size
 
 
 def _first_words(complaint: bytes) -> str:
@@ -236,6 +249,8 @@ def _first_words(complaint: bytes) -> str:
 
 class CommitFiles:
     """Files of one commit."""
+
+    cheap_reads = 500  # each starts a process
 
     def __init__(self, folder: Path, commit: str) -> None:
         self._folder = folder
@@ -251,6 +266,8 @@ class CommitFiles:
 
 class WorkingTree:
     """Files of a folder as they stand; nothing outside it is read, through a link neither."""
+
+    cheap_reads = 10_000
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
-from reviewer.core.chunks import Batch, Chunk
+from reviewer.context import Context
+from reviewer.core.batches import Batch
+from reviewer.core.chunks import Chunk
+from reviewer.core.coverage import Coverage, Reason
 from reviewer.core.diff import Diff, readable
 from reviewer.core.events import (
     ChunkCompleted,
@@ -20,7 +24,6 @@ from reviewer.core.events import (
     ChunkProgress,
     ChunkRetrying,
     ChunkStarted,
-    Coverage,
     Event,
     FindingMade,
     PlannedChunk,
@@ -35,6 +38,7 @@ from reviewer.core.findings import Finding, ReportedFinding, Severity
 from reviewer.core.merge import Findings
 from reviewer.core.plan import Limits, Plan, plan
 from reviewer.core.policy import Policy
+from reviewer.core.tokens import Estimator
 from reviewer.errors import EngineError
 from reviewer.ports import (
     BatchDone,
@@ -46,13 +50,15 @@ from reviewer.ports import (
     LedgerEntry,
     Malformed,
     Progress,
+    Rates,
     Reported,
     Retrying,
     Sources,
 )
 
-ENGINE_FAILED = "the engine failed"
 OFF_SCHEMA = "off the schema"
+MOST_COUNTS = 20
+"""Files of one review whose tokens are counted by the server at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,7 @@ class Ports:
     engine: Engine
     ledger: Ledger
     feed: Feed
+    rates: Rates
     clock: Clock
 
 
@@ -134,13 +141,35 @@ async def review(job: Job, ports: Ports) -> Outcome:
 
     Chunks whose engine fails are reported as such; the rest of the review goes on.
     """
-    run = _Run(job, ports)
-    await run.say(ReviewStarted(engine=ports.engine.name, notice=job.notice))
-    await run.say(_announcement(run.plan, ports.engine))
-    async with asyncio.TaskGroup() as tasks:
-        for batch in run.plan.batches:
-            tasks.create_task(run.review(batch))
-    return run.outcome()
+    began = ports.clock.monotonic()
+    await ports.feed.append(job.subject, [ReviewStarted(engine=ports.engine.name, notice=job.notice)])
+    planned = await prepare(job.diff, job.policy, job.limits, ports.engine)
+    async with Context(job.sources, job.limits) as context:
+        run = _Run(job, ports, planned, began, context)
+        await run.say(await asyncio.to_thread(_announcement, planned, ports.engine))
+        waiting = iter(planned.batches)
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(job.concurrency):
+                tasks.create_task(run.review_each(waiting))
+    return await asyncio.to_thread(run.outcome)  # many files make many rows
+
+
+async def prepare(diff: Diff, policy: Policy, limits: Limits, engine: Engine) -> Plan:
+    """Plan a review. Where an estimate is too near to the limit to trust, the engine is asked to count."""
+    planned = await asyncio.to_thread(plan, diff, policy, limits)
+    doubtful = await asyncio.to_thread(planned.doubtful)
+    asked = list(islice(doubtful.items(), MOST_COUNTS))
+    counts = await asyncio.gather(*(engine.count(whole) for _, whole in asked))
+    estimators = {
+        position: Estimator((_size(whole) + limits.overhead + limits.frame) / counted)
+        for (position, whole), counted in zip(asked, counts, strict=True)
+        if counted
+    }
+    return await asyncio.to_thread(planned.recut, estimators) if estimators else planned
+
+
+def _size(batch: Batch) -> int:
+    return sum(piece.size for chunk in batch.chunks for piece in chunk.pieces)
 
 
 def ledger_key(chunk: Chunk, job: Job, engine: Engine) -> str:
@@ -185,14 +214,15 @@ class _Heard:
 class _Run:
     """The state of one review."""
 
-    def __init__(self, job: Job, ports: Ports) -> None:
-        self.plan = plan(job.diff, job.policy, job.limits)
+    def __init__(self, job: Job, ports: Ports, planned: Plan, began: float, context: Context) -> None:
+        self.plan = planned
         self._job = job
         self._ports = ports
-        self._began = ports.clock.monotonic()
-        self._slots = asyncio.Semaphore(job.concurrency)
+        self._began = began
+        self._context = context
+        self._placing = asyncio.Lock()
         self._findings = Findings(job.subject.review, job.diff, least_severity=job.policy.least_severity)
-        self._reviewed: list[Chunk] = []
+        self._reviewed: set[str] = set()
         self._failures: dict[str, EngineError] = {}
         self._usage = Usage()
         self._costs: list[float] = []
@@ -201,11 +231,11 @@ class _Run:
     async def say(self, *events: Event) -> None:
         await self._ports.feed.append(self._job.subject, events)
 
-    async def review(self, batch: Batch) -> None:
-        """Review a batch: from the ledger what it knows, from the engine the rest."""
-        async with self._slots:
+    async def review_each(self, waiting: Iterator[Batch]) -> None:
+        """Review one batch after the other; several of these share what is waiting."""
+        for batch in waiting:
             wanted: list[Chunk] = []
-            for chunk in batch.chunks:
+            for chunk in await self._surrounded(batch):
                 entry = await self._ports.ledger.find(self._key(chunk))
                 if entry is None:
                     wanted.append(chunk)
@@ -214,13 +244,19 @@ class _Run:
             if wanted:
                 await self._buy(Batch(batch.id, tuple(wanted)))
 
+    async def _surrounded(self, batch: Batch) -> Sequence[Chunk]:
+        """The chunks as they are sent: an engine that reads whole files needs to be shown no more of them."""
+        if self._ports.engine.reads_files:
+            return batch.chunks
+        return await asyncio.gather(*map(self._context.around, batch.chunks))
+
     def outcome(self) -> Outcome:
         return Outcome(
             plan=self.plan,
             findings=self._findings.standing,
             dropped=dict(self._findings.dropped),
             errors=self._failures,
-            coverage=self.plan.coverage(self._reviewed, dict.fromkeys(self._failures, ENGINE_FAILED)),
+            coverage=self.plan.coverage(self._reviewed, dict.fromkeys(self._failures, Reason.ENGINE_FAILED)),
             usage=self._usage,
             cost=sum(self._costs) if self._costs else None,
             seconds=round(self._ports.clock.monotonic() - self._began, 3),
@@ -262,6 +298,8 @@ class _Run:
             )
             return
         self._note(done.notes)
+        if done.sample is not None:
+            await self._ports.rates.learn(done.sample)
         self._usage += done.usage
         if done.cost is not None:
             self._costs.append(done.cost)
@@ -288,7 +326,11 @@ class _Run:
                 await self.say(ChunkRetrying(chunk=first.id, attempt=attempt, wait=wait, reason=reason))
 
     async def _stand(self, chunk: Chunk, heard: _Heard, reported: ReportedFinding) -> None:
-        finding = self._findings.add(reported, chunk=chunk.id, source=self._ports.engine.model)
+        async with self._placing:
+            heavy = self._findings.is_heavy(reported)
+            place = self._findings.place
+            placed = await asyncio.to_thread(place, reported) if heavy else place(reported)
+        finding = self._findings.add(reported, chunk=chunk.id, source=self._ports.engine.model, placed=placed)
         if finding is not None:
             heard.standing += 1
             await self.say(FindingMade(finding=finding))
@@ -296,7 +338,7 @@ class _Run:
     async def _finish(
         self, chunk: Chunk, heard: _Heard, done: BatchDone, *, seconds: float, from_ledger: bool
     ) -> None:
-        self._reviewed.append(chunk)
+        self._reviewed.add(chunk.id)
         await self.say(
             ChunkCompleted(
                 chunk=chunk.id,

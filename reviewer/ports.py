@@ -7,13 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from reviewer.core.chunks import Batch
+from reviewer.core.batches import Batch
 from reviewer.core.events import Event, Subject, Usage
 from reviewer.core.findings import ReportedFinding
+from reviewer.core.tokens import Calibration
 
 
 class Sources(Protocol):
     """Reads files of the head under review."""
+
+    @property
+    def cheap_reads(self) -> int:
+        """Files that one review may read for no more than context."""
+        ...
 
     async def read(self, path: str) -> bytes | None:
         """The file's whole content at the head, or None when it can't be had."""
@@ -67,6 +73,14 @@ Tell = Callable[[EngineNews], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """The prompt of one call: its bytes, and its tokens as the server counted them."""
+
+    size: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class BatchDone:
     """A batch reviewed to its end.
 
@@ -75,12 +89,14 @@ class BatchDone:
         cost: in USD, or None where nothing is bought or the price is unknown.
         time_to_first_token: seconds, or None.
         notes: what the reader must know, such as that some analyzers could not see a whole file.
+        sample: what the call says about tokens, if the server told its usage.
     """
 
     usage: Usage = field(default_factory=Usage)
     cost: float | None = None
     time_to_first_token: float | None = None
     notes: tuple[str, ...] = ()
+    sample: Sample | None = None
 
 
 class Engine(Protocol):
@@ -99,6 +115,10 @@ class Engine(Protocol):
     @property
     def version(self) -> str:
         """Changes when the same text may get another answer: part of every ledger key."""
+        ...
+
+    async def count(self, batch: Batch) -> int | None:
+        """Tokens of the whole prompt for a batch by the model's own count, or None when it can't be had."""
         ...
 
     @property
@@ -147,4 +167,16 @@ class Feed(Protocol):
 
     async def append(self, subject: Subject, events: Sequence[Event]) -> None:
         """Append in order; an event whose key the review has already said is passed over."""
+        ...
+
+
+class Rates(Protocol):
+    """What finished calls have taught about the model's tokens."""
+
+    async def read(self) -> Calibration:
+        """What is known."""
+        ...
+
+    async def learn(self, sample: Sample) -> None:
+        """Take in one more call."""
         ...

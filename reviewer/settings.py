@@ -13,6 +13,8 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from reviewer.core.diff import MAX_DIFF_BYTES
+from reviewer.core.plan import BATCH_TOKENS
 from reviewer.errors import BadSettings
 
 
@@ -26,6 +28,9 @@ class Settings(BaseSettings):
     llm_model: str = Field("claude-sonnet-5-5", description="The model that reviews.")
     llm_context_window: int = Field(
         64_000, ge=4_000, description="Tokens of context used at most; half of it bounds one file's chunk."
+    )
+    llm_batch_tokens: int = Field(
+        BATCH_TOKENS, ge=0, description="Small chunks travel in one call up to so many tokens; 0: each alone."
     )
     llm_max_tokens: int = Field(16_000, ge=256, description="Output tokens of one call at most.")
     llm_concurrency: int = Field(4, ge=1, le=64, description="Calls under way at once in one review.")
@@ -46,6 +51,9 @@ class Settings(BaseSettings):
     sluice_port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     sluice_public_url: str | None = Field(
         None, description="URL under which people and GitHub reach the app."
+    )
+    sluice_max_diff_bytes: int = Field(
+        MAX_DIFF_BYTES, ge=1_000, description="A larger diff is refused before it is read."
     )
     sluice_ignore: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="gitignore patterns of files not to review, comma-separated."

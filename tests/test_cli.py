@@ -59,7 +59,12 @@ def test_a_diff_from_standard_input_is_reviewed_as_json(repository):
     told = json.loads(done.stdout)
     assert [(f["path"], f["line"], f["verified"]) for f in told["findings"]] == [("calc.py", 9, True)]
     assert told["engine"] == "analyzers"
-    assert told["coverage"] == {"changed_lines": 10, "reviewed": 10, "not_reviewed": {}}
+    coverage = told["coverage"]
+    assert (coverage["changed_lines"], coverage["reviewed"], coverage["not_reviewed"]) == (10, 10, {})
+    assert [(f["path"], f["reviewed"], f["changed_lines"]) for f in coverage["files"]] == [
+        ("calc.py", 9, 9),
+        ("notes.md", 1, 1),
+    ]
 
 
 def test_a_diff_whose_files_are_not_here_is_reviewed_by_what_can_and_says_so(repository, tmp_path):
@@ -91,6 +96,85 @@ def test_sse_tells_the_story_in_order(repository):
     types = [line.removeprefix("event: ") for line in told.splitlines() if line.startswith("event: ")]
     assert (types[0], types[1], types[-1]) == ("review.started", "review.planned", "review.completed")
     assert "finding" in types
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "words"),
+    [
+        ("x\n", "NotADiff", "no unified diff"),
+        ("diff --git a/x b/x\n--- a/x\n", "BrokenDiff", "middle of the header of 'x'"),
+        ("diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n+c\n", "BrokenDiff", "more lines than"),
+        ("diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1,4 +1 @@\n-a\n+b\n", "BrokenDiff", "shorter than"),
+        ("--- a/../../etc/x\n+++ b/../../etc/x\n@@ -1 +1 @@\n-a\n+b\n", "BrokenDiff", "no path inside"),
+        ("--- /etc/passwd\n+++ /etc/passwd\n@@ -1 +1 @@\n-a\n+b\n", "BrokenDiff", "no path inside"),
+        (
+            'diff --git "a/x\\000y" "b/x\\000y"\nold mode 100644\nnew mode 100755\n',
+            "BrokenDiff",
+            "no path inside",
+        ),
+    ],
+)
+def test_a_diff_that_can_not_be_used_says_what_is_wrong(repository, text, kind, words):
+    done = sluice("plan", "--json", "--diff", "-", cwd=repository, text=text)
+
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["kind"] == kind
+    assert words in json.loads(done.stdout)["error"]["message"]
+
+
+def test_an_empty_diff_is_a_plan_of_nothing(repository):
+    done = sluice("plan", "--json", "--diff", "-", cwd=repository, text="")
+
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["files"] == []
+    assert json.loads(done.stdout)["coverage"]["changed_lines"] == 0
+
+
+def test_a_review_of_an_empty_diff_says_that_there_was_nothing(repository):
+    done = sluice("review", "--diff", "-", cwd=repository, text="")
+
+    assert done.returncode == 0
+    assert "The diff is empty" in done.stdout
+
+
+@pytest.mark.parametrize("source", ["file", "standard input", "git"])
+def test_a_diff_over_the_limit_is_refused_with_both_numbers(repository, tmp_path, source):
+    text = "diff --git a/x b/x\n" * 1_000
+    (tmp_path / "big.diff").write_text(text)
+    (repository / "calc.py").write_text("x = 1\n" * 3_000)
+    arguments = {
+        "file": ("--diff", str(tmp_path / "big.diff")),
+        "standard input": ("--diff", "-"),
+        "git": ("HEAD",),
+    }
+
+    done = sluice("plan", *arguments[source], cwd=repository, text=text, SLUICE_MAX_DIFF_BYTES="10000")
+
+    assert done.returncode == 2
+    assert "over the limit of 10,000" in done.stderr
+    assert source == "git" or f"{len(text):,} bytes" in done.stderr
+
+
+def test_a_window_too_small_for_the_prompt_is_refused_with_the_least_that_works(repository):
+    done = sluice(
+        "plan",
+        "HEAD~1..HEAD",
+        cwd=repository,
+        ANTHROPIC_BASE_URL="http://127.0.0.1:9",
+        LLM_CONTEXT_WINDOW="4000",
+    )
+
+    assert done.returncode == 2
+    assert "LLM_CONTEXT_WINDOW: half of 4,000 tokens does not hold" in done.stderr
+    least = done.stderr.rsplit("set ", 1)[1].split(" ", 1)[0].replace(",", "")
+    enough = sluice(
+        "plan",
+        "HEAD~1..HEAD",
+        cwd=repository,
+        ANTHROPIC_BASE_URL="http://127.0.0.1:9",
+        LLM_CONTEXT_WINDOW=least,
+    )
+    assert enough.returncode == 0
 
 
 def test_findings_below_the_bar_are_no_failure(repository):

@@ -109,7 +109,7 @@ async def test_a_fetched_diff_over_the_limit_is_refused_by_its_number(server):
     many = "".join(f"value_{number} = {number}\n" for number in range(60_000))
     base, head = await server.sha("main"), await commit(server.folder, {"big.py": many})
 
-    with pytest.raises(DiffTooLarge, match="limit of 1,000 bytes"):
+    with pytest.raises(DiffTooLarge, match="over the limit of 1,000"):
         await server.fetch(base, head, max_bytes=1_000)
 
     assert list(server.room.iterdir()) == []

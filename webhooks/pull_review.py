@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from reviewer import pipeline
 from reviewer.core.events import Event, ReviewFailed, ReviewPublished, ReviewSuperseded, Subject
+from reviewer.core.plan import Limits
+from reviewer.core.tokens import Estimator
 from reviewer.errors import BadInput, ForgeError, SluiceError
 from reviewer.pipeline import Outcome, Ports
 from reviewer.store.database import Database
@@ -22,6 +24,7 @@ from webhooks.records import (
     open_review,
     remember_check_run,
     remember_github_review,
+    settle_rate,
     wanted_head,
 )
 
@@ -102,7 +105,7 @@ class PullReviews:
             subject=run.subject,
             diff=changes,
             sources=files,
-            limits=self._reviewer.limits,
+            limits=await self._limits(review),
             policy=self._reviewer.policy,
             notice=self._reviewer.notice,
             concurrency=self._reviewer.concurrency,
@@ -119,6 +122,13 @@ class PullReviews:
         notice = self._reviewer.notice
         await self._close_check(run, render.check(outcome, self._page(review), notice))
         await self._say(run.subject, outcome.completed())
+
+    async def _limits(self, review: Review) -> Limits:
+        """The limits at the rate that calls so far have taught; a review keeps it over all its runs."""
+        known = await self._ports.rates.read()
+        async with self._database.connection() as connection:
+            rate = await settle_rate(connection, review.id, known.estimator.bytes_per_token)
+        return replace(self._reviewer.limits, estimator=Estimator(rate))
 
     async def _publish(self, run: _Run, outcome: Outcome) -> None:
         """One review on the pull request, once: what stands there is looked at before anything is sent."""

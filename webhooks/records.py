@@ -90,6 +90,13 @@ async def open_review(connection: AsyncConnection, head: WantedHead) -> Review:
     return review
 
 
+async def settle_rate(connection: AsyncConnection, review: str, rate: float) -> float:
+    """The bytes a token that a review plans with: `rate`, or what an earlier run of it settled on."""
+    cursor = await connection.execute(query(*_SQL, "settle_rate"), {"id": review, "rate": rate})
+    row = await cursor.fetchone()
+    return float(row[0]) if row else rate
+
+
 async def remember_check_run(connection: AsyncConnection, review: str, check_run: int) -> None:
     """Keep the id of the check run that shows a review."""
     await connection.execute(query(*_SQL, "remember_check_run"), {"id": review, "check_run": check_run})

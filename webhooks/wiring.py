@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,6 +16,7 @@ from reviewer.settings import Settings
 from reviewer.store.database import Database, MigrationSet, migrate, open_database
 from reviewer.store.feed import Hub, PostgresFeed
 from reviewer.store.ledger import PostgresLedger
+from reviewer.store.rates import PostgresRates
 from reviewer.wiring import Reviewer, open_reviewer
 from webhooks.access import Access, operator_token
 from webhooks.github.auth import AppAuth
@@ -70,18 +72,27 @@ async def open_services(settings: Settings, *, public_url: str | None) -> AsyncG
         github = await stack.enter_async_context(
             GitHub(settings.github_api_url, AppAuth(issuer=issuer, private_key=key))
         )
-        clock = SystemClock()
         reviews = PullReviews(
             database=database,
             feed=feed,
             pulls=Pulls(github),
-            diffs=PullDiffs(github, folder=Path(tempfile.gettempdir())),
+            diffs=PullDiffs(
+                github, folder=Path(tempfile.gettempdir()), max_bytes=settings.sluice_max_diff_bytes
+            ),
             reviewer=reviewer,
-            ports=Ports(reviewer.engine, PostgresLedger(database), feed, clock),
+            ports=Ports(
+                reviewer.engine,
+                PostgresLedger(database),
+                feed,
+                PostgresRates(database, reviewer.family),
+                SystemClock(),
+            ),
             public_url=public_url,
         )
         jobs = Jobs(database.url, reviews)
         await stack.enter_async_context(jobs.app.open_async())
+        # What is loaded by now stays: without it a full collection is short enough for the event loop
+        gc.freeze()
         yield Services(
             database=database,
             feed=feed,

@@ -18,8 +18,11 @@ from reviewer.analyzers import bandit, ruff, secrets
 from reviewer.analyzers.report import CANNOT_BE_NAMED, can_be_named, reported, shown
 from reviewer.analyzers.sighting import Sighting
 from reviewer.analyzers.workspace import Sheet, is_python, lay_out, may_be_python
-from reviewer.core.chunks import Batch, Chunk
-from reviewer.core.diff import FileChange, FileStatus, LineKind
+from reviewer.core.batches import Batch
+from reviewer.core.chunks import Chunk
+from reviewer.core.diff import FileChange
+from reviewer.core.headers import FileStatus
+from reviewer.core.hunks import Line, LineKind
 from reviewer.errors import EngineUnavailable
 from reviewer.ports import BatchDone, Reported, Sources, Tell
 
@@ -96,6 +99,10 @@ class AnalyzersEngine:
         """None: nothing is bought."""
         return None
 
+    async def count(self, batch: Batch) -> int | None:  # noqa: ARG002 - the port's signature
+        """None: analyzers know no tokens."""
+        return None
+
     async def review(self, batch: Batch, sources: Sources, tell: Tell) -> BatchDone:
         """Tell what the analyzers see on the lines that the batch's chunks added.
 
@@ -110,7 +117,7 @@ class AnalyzersEngine:
             notes.skip("All analyzers", CANNOT_BE_NAMED, path)
             del added[path]
         sheets = await _sheets([files[path] for path in added], sources, notes)
-        lines = list(_lines_for_secrets(files, added))
+        lines = list(_lines_for_secrets(chunks, added))
         found, python = await asyncio.gather(
             asyncio.to_thread(secrets.inspect, lines, limit=self._limit), self._inspect_python(sheets, notes)
         )
@@ -170,16 +177,16 @@ def _added_lines(chunks: Sequence[Chunk]) -> dict[str, dict[int, str]]:
     """By path and number, what the chunks added; a line trimmed to fit a model is whole again."""
     added: dict[str, dict[int, str]] = defaultdict(dict)
     for chunk in chunks:
-        numbers = {
-            line.new
-            for hunk in chunk.hunks
-            for line in hunk.lines
-            if line.kind is LineKind.ADDED and line.new
-        }
-        if numbers:
-            whole = {line.new: line.text for line in chunk.file.lines() if line.new in numbers}
-            added[chunk.path].update({number: whole[number] for number in sorted(numbers)})
+        found = {line.new: line.text for line in _lines(chunk) if line.kind is LineKind.ADDED and line.new}
+        if chunk.trimmed:
+            found.update({line.new: line.text for line in chunk.file.lines() if line.new in found})
+        if found:
+            added[chunk.path].update(found)
     return dict(added)
+
+
+def _lines(chunk: Chunk) -> Iterator[Line]:
+    return (line for hunk in chunk.hunks for line in hunk.lines())
 
 
 async def _sheets(files: Sequence[FileChange], sources: Sources, notes: _Notes) -> list[Sheet]:
@@ -204,12 +211,17 @@ async def _sheets(files: Sequence[FileChange], sources: Sources, notes: _Notes) 
 
 
 def _lines_for_secrets(
-    files: Mapping[str, FileChange], added: Mapping[str, Mapping[int, str]]
+    chunks: Sequence[Chunk], added: Mapping[str, Mapping[int, str]]
 ) -> Iterator[secrets.AddedLine]:
+    texts = {
+        (chunk.path, line.new): line.text
+        for chunk in chunks
+        for line in _lines(chunk)
+        if line.new is not None
+    }
     for path, numbers in added.items():
-        texts = {line.new: line.text for line in files[path].lines() if line.new is not None}
         for number, text in numbers.items():
-            yield secrets.AddedLine(path, number, text, texts.get(number - 1, ""))
+            yield secrets.AddedLine(path, number, text, texts.get((path, number - 1), ""))
 
 
 def _standing(sightings: Sequence[Sighting], added: Mapping[str, Mapping[int, str]]) -> Iterator[Sighting]:

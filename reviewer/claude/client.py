@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +15,23 @@ import backoff
 
 from reviewer.claude.models import cost, lookup
 from reviewer.core import prompt
-from reviewer.core.chunks import Batch
+from reviewer.core.batches import Batch
 from reviewer.core.events import Usage
-from reviewer.core.findings import TOOL_NAME, ReportedFinding, tool_schema
+from reviewer.core.findings import ReportedFinding
+from reviewer.core.preflight import judge
 from reviewer.core.prompt import Prompt
 from reviewer.core.stream import FindingsScanner, InvalidElement
+from reviewer.core.tokens import Estimator
 from reviewer.errors import EngineError, EngineRefused, EngineUnavailable, StreamCut
-from reviewer.ports import BatchDone, Malformed, Progress, Reported, Retrying, Sources, Tell
+from reviewer.ports import BatchDone, Malformed, Progress, Reported, Retrying, Sample, Sources, Tell
 
 if TYPE_CHECKING:
     import anthropic
 
 MAX_TRIES = 3
+COUNT_SECONDS = 10.0
+"""How long the server's count of tokens is waited for; an estimate stands in for it."""
+
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 _PROGRESS_SECONDS = 0.5
@@ -46,15 +51,18 @@ class ClaudeEngine:
         base_url: str | None,
         model: str,
         max_tokens: int,
+        window: int | None = None,
         idle_seconds: float = 120.0,
         total_seconds: float = 600.0,
     ) -> None:
         self.model = model
-        self.version = prompt.VERSION
+        self.version = prompt.edition()
         self._api_key = api_key
         self._base_url = base_url
         self._model = lookup(model)
         self._max_tokens = min(max_tokens, self._model.max_output)
+        self._window = window or self._model.context_window
+        self._counts = True
         self._idle_seconds = idle_seconds
         self._total_seconds = total_seconds
 
@@ -69,7 +77,9 @@ class ClaudeEngine:
 
     async def review(self, batch: Batch, sources: Sources, tell: Tell) -> BatchDone:  # noqa: ARG002 - the port's
         """Review a batch in at most three tries; a try repeats nothing that was told before."""
-        call = _Call(batch, tell)
+        built = prompt.build(batch)
+        room = await self._room(batch)
+        call = _Call(built, tell)
 
         async def announce(details: Any) -> None:
             error = details["exception"]
@@ -84,18 +94,49 @@ class ClaudeEngine:
             jitter=None,  # backoff's own jitter would wait less than the server asked for
         )
         async def attempt() -> None:
-            await self._attempt(call)
+            await self._attempt(call, room)
 
         await attempt()
         return call.done(cost(self._model, call.usage))
 
-    async def _attempt(self, call: _Call) -> None:
+    async def count(self, batch: Batch) -> int | None:
+        """Tokens of the prompt for a batch by the server's own count; None where it gives none."""
+        import anthropic  # noqa: PLC0415 - as `_client`
+
+        from reviewer.claude.failures import FOREIGN  # noqa: PLC0415 - as `_client`
+
+        if not self._counts:
+            return None
+        request = self._request(prompt.build(batch), 1)
+        asked = {name: request[name] for name in ("model", "system", "messages", "tools", "tool_choice")}
+        try:
+            async with asyncio.timeout(COUNT_SECONDS):
+                answer: Any = await self._client.messages.count_tokens(**asked)
+        except anthropic.APIStatusError as error:
+            # A server of one's own may lack the route: it is not asked again
+            self._counts = error.status_code not in {404, 405, 501}
+            return None
+        except (*FOREIGN, TimeoutError):
+            return None
+        return int(answer.input_tokens)
+
+    async def _room(self, batch: Batch) -> int:
+        """Output tokens that the window leaves; what can't fit is refused before it is sent."""
+        estimated = batch.tokens + Estimator().tokens(prompt.overhead().call)
+        fits = partial(judge, window=self._window, max_tokens=self._max_tokens)
+        room = fits(estimated)
+        if room is None:
+            counted = await self.count(batch)
+            room = fits(estimated if counted is None else counted, sure=True)
+        return self._max_tokens if room is None else room
+
+    async def _attempt(self, call: _Call, room: int) -> None:
         from reviewer.claude.failures import FOREIGN, translate  # noqa: PLC0415 - as `_client`
 
         call.begin()
         try:
             async with asyncio.timeout(self._total_seconds):
-                await self._stream(call)
+                await self._stream(call, room)
         except TimeoutError as error:
             raise StreamCut(f"the model did not finish within {self._total_seconds:.0f} s") from error
         except FOREIGN as error:
@@ -103,10 +144,9 @@ class ClaudeEngine:
         finally:
             call.end()
 
-    async def _stream(self, call: _Call) -> None:
-        built = prompt.build(call.batch)
+    async def _stream(self, call: _Call, room: int) -> None:
         create: Any = self._client.messages.create  # its overloads can't be told apart for a mapping
-        stream = await create(**self._request(built))
+        stream = await create(**self._request(call.prompt, room))
         async with stream:
             async for event in stream:
                 await call.hear(event)
@@ -114,19 +154,15 @@ class ClaudeEngine:
             raise StreamCut("the model's answer ended before its end")
         await call.finish()
 
-    def _request(self, built: Prompt) -> dict[str, Any]:
-        tool: dict[str, Any] = {
-            "name": TOOL_NAME,
-            "description": "Report every finding of this review in one call; none is an empty list.",
-            "input_schema": tool_schema(),
-        }
+    def _request(self, built: Prompt, max_tokens: int) -> dict[str, Any]:
+        tool = dict(prompt.tool())
         if self._model.strict:
             tool["strict"] = True
         if self._model.eager:
             tool["eager_input_streaming"] = True
         return {
             "model": self.model,
-            "max_tokens": self._max_tokens,
+            "max_tokens": max_tokens,
             "system": [{"type": "text", "text": built.system, "cache_control": {"type": "ephemeral"}}],
             "messages": [{"role": "user", "content": built.user}],
             "tools": [tool],
@@ -164,7 +200,7 @@ def _waits() -> Generator[float, Any, None]:
 class _Call:
     """One batch's call over all its tries."""
 
-    batch: Batch
+    prompt: Prompt
     tell: Tell
     usage: Usage = field(default_factory=Usage)
     first_token: float | None = None
@@ -223,7 +259,9 @@ class _Call:
 
     def done(self, price: float | None) -> BatchDone:
         """The batch's end."""
-        return BatchDone(self.usage, price, self.first_token, tuple(self._notes))
+        read = self._now.input + self._now.cached + self._now.cache_writes
+        sample = Sample(self.prompt.size, read)
+        return BatchDone(self.usage, price, self.first_token, tuple(self._notes), sample)
 
     async def _delta(self, index: int, delta: Any) -> None:
         if self.first_token is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reviewer.core.events import Usage
+from reviewer.core.tokens import Family
 
 _MILLION = 1_000_000
 
@@ -28,6 +29,7 @@ class Model:
         max_output: output tokens at most, thinking included.
         strict: takes `strict` tools, whose input follows the schema.
         eager: streams a tool's input as it is written instead of value by value.
+        family: which tokenizer it has.
         price: None when unknown, as for a server of one's own.
         long_price: what a request costs whose input is over `long_from` tokens.
     """
@@ -36,6 +38,7 @@ class Model:
     max_output: int = 64_000
     strict: bool = True
     eager: bool = True
+    family: Family = Family.CLAUDE_5
     price: Price | None = None
     long_price: Price | None = None
     long_from: int = 0
@@ -50,18 +53,18 @@ MODELS: dict[str, Model] = {
     "claude-opus-5": Model(*_1M, price=Price(5, 25, 6.25, 0.50)),
     "claude-sonnet-5-5": Model(*_1M, price=Price(2, 10, 2.50, 0.10)),
     "claude-sonnet-5": Model(*_1M, price=Price(2, 10, 2.50, 0.20)),
-    "claude-sonnet-4-6": Model(*_1M, price=Price(3, 15, 3.75, 0.30)),
+    "claude-sonnet-4-6": Model(*_1M, family=Family.CLAUDE_4, price=Price(3, 15, 3.75, 0.30)),
     "claude-haiku-5-5": Model(
         *_1M,
         price=Price(0.10, 0.50, 0.125, 0.01),
         long_price=Price(0.50, 2.50, 0.625, 0.05),
         long_from=100_000,
     ),
-    "claude-haiku-4-5": Model(price=Price(1, 5, 1.25, 0.10)),
+    "claude-haiku-4-5": Model(family=Family.CLAUDE_4, price=Price(1, 5, 1.25, 0.10)),
 }
 
 # A server of one's own may ignore what it does not know, or refuse it: ask for as little as can be
-UNKNOWN = Model(context_window=64_000, max_output=32_000, strict=False, eager=False)
+UNKNOWN = Model(context_window=64_000, max_output=32_000, strict=False, eager=False, family=Family.OTHER)
 
 
 def lookup(name: str) -> Model:

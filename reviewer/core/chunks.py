@@ -1,4 +1,4 @@
-"""Files to chunks, and chunks to batches.
+"""Files to chunks.
 
 A chunk is a part of one file's diff that one model call can hold. A file whose estimate is over the limit
 is cut at hunks, then inside a hunk at blank lines or dedents, then hard. Each changed line belongs to exactly
@@ -8,16 +8,75 @@ one chunk; what a cut repeats for the reader's sake is repeated as context.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
 
-from reviewer.core.diff import FileChange, Hunk, Line, LineKind
-from reviewer.core.tokens import estimate
+from reviewer.core.diff import FileChange, shown_path
+from reviewer.core.hunks import Hunk, Line, LineKind
+from reviewer.core.tokens import Estimator, size
 
 OVERLAP_LINES = 3
 """Lines repeated as context behind a cut inside a hunk, as many as git shows around a change."""
 
-TRIM_MARK = " …[{} bytes trimmed]… "
+TRIM_MARK = " …[{} characters trimmed]… "
+TRIMMED = re.compile(r"…\[[\d,]+ characters trimmed\]…")
+"""The mark as it stands in a shown line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What encloses a hunk, from outside the diff.
+
+    Attributes:
+        name: dotted name of the function or class, such as `Shop.pay`.
+        lines: some of its lines above the hunk, each with its number on the new side.
+    """
+
+    name: str
+    lines: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A hunk or a part of one, as a reviewer reads it.
+
+    Attributes:
+        hunk: exactly the lines that this piece stands for.
+        lead: texts of the new-side lines just above, which another piece stands for.
+        trimmed: changed lines over the limit by themselves, which lost their middle.
+    """
+
+    hunk: Hunk
+    lead: tuple[str, ...] = ()
+    trimmed: int = 0
+    surroundings: Surroundings | None = None
+
+    def text(self) -> str:
+        """The header, what stands above, and each line behind its side, number and kind."""
+        return "\n".join((self.hunk.header, *self._above(), *map(render_line, self.hunk.lines())))
+
+    @property
+    def first_new(self) -> int:
+        """The new-side number of its first line, or of what follows a removal."""
+        return _next_new(self.hunk)
+
+    def _above(self) -> Iterator[str]:
+        if self.surroundings is not None:
+            yield f"in {self.surroundings.name}:"
+            yield from (f"{f'C{number}':<6} |{text}" for number, text in self.surroundings.lines)
+        for number, text in enumerate(self.lead, start=self.first_new - len(self.lead)):
+            yield render_line(Line(LineKind.CONTEXT, text, None, number))
+
+    @property
+    def size(self) -> int:
+        """Bytes of its text with a newline, or a few more; counted without rendering it."""
+        width = _place_width(self.hunk)
+        above = sum(size(row) + 1 for row in self._above())
+        body = sum(map(size, self.hunk.blocks))
+        return size(self.hunk.header) + 1 + above + body + self.hunk.count * width
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +86,15 @@ class Chunk:
     Attributes:
         id: short digest of path, place and text; the same text in the same place has the same id.
         part: 1-based number of this chunk among the `parts` of its file.
-        tokens: estimate for `text()`.
-        trimmed: how many lines were over the limit by themselves and lost their middle.
+        tokens: estimate for its text and the frame that the prompt puts round it.
     """
 
     id: str
     file: FileChange
     part: int
     parts: int
-    hunks: tuple[Hunk, ...]
+    pieces: tuple[Piece, ...]
     tokens: int
-    trimmed: int = 0
 
     @property
     def path(self) -> str:
@@ -45,176 +102,242 @@ class Chunk:
         return self.file.path
 
     @property
+    def hunks(self) -> tuple[Hunk, ...]:
+        """The hunks, or parts of hunks, that it stands for."""
+        return tuple(piece.hunk for piece in self.pieces)
+
+    @property
     def changed_lines(self) -> int:
         """Added and removed lines in this chunk."""
-        return sum(line.kind is not LineKind.CONTEXT for hunk in self.hunks for line in hunk.lines)
+        return sum(piece.hunk.changed_lines for piece in self.pieces)
+
+    @property
+    def trimmed(self) -> int:
+        """Changed lines that lost their middle."""
+        return sum(piece.trimmed for piece in self.pieces)
 
     @property
     def span(self) -> tuple[int, int]:
-        """First and last new-side line, or old-side where nothing is left on the new side."""
-        numbers = [n for hunk in self.hunks for line in hunk.lines if (n := line.new or line.old) is not None]
-        return (min(numbers), max(numbers)) if numbers else (0, 0)
+        """First and last line on the new side, or on the old where nothing is left on the new."""
+        first, last = self.pieces[0].hunk, self.pieces[-1].hunk
+        if any(hunk.new_count for hunk in self.hunks):
+            return max(first.new_start, 1), max(last.new_start + last.new_count - 1, 1)
+        return first.old_start, last.old_start + last.old_count - 1
 
     def text(self) -> str:
         """The chunk as a reviewer reads it: each line behind its side, number and kind."""
-        return render(self.hunks)
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The chunks sent in one call."""
-
-    id: str
-    chunks: tuple[Chunk, ...]
-
-    @property
-    def tokens(self) -> int:
-        """Estimate of all its chunks."""
-        return sum(chunk.tokens for chunk in self.chunks)
-
-
-def render(hunks: Iterable[Hunk]) -> str:
-    """Hunks with a side and a number before every line: `R12 +text`, `L11 -text`, `R12  text`."""
-    return "\n".join(part for hunk in hunks for part in (hunk.header, *map(render_line, hunk.lines)))
+        return "\n".join(piece.text() for piece in self.pieces)
 
 
 def render_line(line: Line) -> str:
-    """One line as `render` shows it."""
+    """One line behind its side and number: `R12    +text`, `L11    -text`, `R12     text`."""
     place = f"L{line.old}" if line.kind is LineKind.REMOVED else f"R{line.new}"
     return f"{place:<6} {line.kind}{line.text}"
 
 
-def split(file: FileChange, *, limit: int) -> tuple[Chunk, ...]:
-    """Cut one file into chunks of at most `limit` tokens each; a file without hunks gives none."""
-    pieces = [piece for hunk in file.hunks for piece in _cut_hunk(hunk, limit)]
-    groups = list(_packed(pieces, limit))
+_SMALLEST_ROOM = 256  # under it nothing could be cut; a path of thousands of bytes under a tiny limit
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How big a chunk may be.
+
+    Attributes:
+        limit: tokens at most.
+        frame: bytes that the prompt puts round a chunk, but for its path.
+    """
+
+    limit: int
+    estimator: Estimator = field(default_factory=Estimator)
+    frame: int = 0
+
+    def room(self, path: str) -> int:
+        """Bytes of text that a chunk of that file may have."""
+        return max(self.estimator.room(self.limit) - self.frame - size(shown_path(path)), _SMALLEST_ROOM)
+
+    def tokens(self, path: str, pieces: Iterable[Piece]) -> int:
+        """Estimate for a chunk of these pieces."""
+        return self.estimator.tokens(
+            self.frame + size(shown_path(path)) + sum(piece.size for piece in pieces)
+        )
+
+
+def split(file: FileChange, measure: Measure, *, occurrence: int = 0) -> tuple[Chunk, ...]:
+    """Cut one file into chunks within the limit; a file without hunks gives none.
+
+    Args:
+        file: what changed in it.
+        measure: how big a chunk may be.
+        occurrence: how often the path stood in the diff before, which keeps ids apart.
+    """
+    room = measure.room(file.path)
+    pieces = [piece for hunk in file.hunks for piece in _cut(hunk, room)]
+    groups = list(_packed(pieces, room))
     return tuple(
-        _chunk(file, part, len(groups), tuple(piece.hunk for piece in group), sum(p.trimmed for p in group))
+        Chunk(
+            id=_id(file.path, occurrence, part, group),
+            file=file,
+            part=part,
+            parts=len(groups),
+            pieces=tuple(group),
+            tokens=measure.tokens(file.path, group),
+        )
         for part, group in enumerate(groups, start=1)
     )
 
 
-def batch(chunks: Sequence[Chunk], *, target: int) -> tuple[Batch, ...]:
-    """Let small chunks travel together up to `target` tokens, neighbours in the diff first."""
-    batches: list[tuple[Chunk, ...]] = []
-    waiting: list[Chunk] = []
-    for chunk in chunks:
-        if waiting and sum(c.tokens for c in waiting) + chunk.tokens > target:
-            batches.append(tuple(waiting))
-            waiting = []
-        waiting.append(chunk)
-    if waiting:
-        batches.append(tuple(waiting))
-    return tuple(Batch(f"b{number}", group) for number, group in enumerate(batches, start=1))
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    hunk: Hunk
-    tokens: int
-    trimmed: int = 0
-
-
-def _chunk(file: FileChange, part: int, parts: int, hunks: tuple[Hunk, ...], trimmed: int) -> Chunk:
-    text = render(hunks)
-    digest = hashlib.sha256(f"{file.path}\0{part}\0{text}".encode("utf-8", "surrogateescape")).hexdigest()
-    return Chunk(digest[:12], file, part, parts, hunks, estimate(text), trimmed)
-
-
-def _packed(pieces: Iterable[_Piece], limit: int) -> Iterator[list[_Piece]]:
-    group: list[_Piece] = []
-    size = 0
+def _id(path: str, occurrence: int, part: int, pieces: Iterable[Piece]) -> str:
+    digest = hashlib.sha256(f"{path}\0{occurrence}\0{part}".encode("utf-8", "surrogateescape"))
     for piece in pieces:
-        if group and size + piece.tokens > limit:
+        for text in (piece.hunk.header, *piece.hunk.blocks):
+            digest.update(f"\0{text}".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:12]
+
+
+def _packed(pieces: Iterable[Piece], room: int) -> Iterator[list[Piece]]:
+    group: list[Piece] = []
+    used = 0
+    for piece in pieces:
+        size_ = piece.size
+        if group and used + size_ > room:
             yield group
-            group, size = [], 0
+            group, used = [], 0
         group.append(piece)
-        size += piece.tokens
+        used += size_
     if group:
         yield group
 
 
-def _cut_hunk(hunk: Hunk, limit: int) -> Iterator[_Piece]:
-    whole = _cost([hunk.header, *map(render_line, hunk.lines)])
-    if whole <= limit:
-        yield _Piece(hunk, whole)
+def _place_width(hunk: Hunk) -> int:
+    """Bytes that a line's place takes at most."""
+    last = max(hunk.old_start + hunk.old_count, hunk.new_start + hunk.new_count)
+    return max(6, len(f"R{last}")) + 1
+
+
+def _next_new(hunk: Hunk) -> int:
+    """The number of the hunk's first new-side line, were there one."""
+    return hunk.new_start if hunk.new_count else hunk.new_start + 1
+
+
+def _cut(hunk: Hunk, room: int) -> Iterator[Piece]:
+    """The hunk whole, or in pieces of at most `room` bytes."""
+    whole = Piece(hunk)
+    # Cheap first: there are at least as many bytes as characters
+    if sum(map(len, hunk.blocks)) <= room and whole.size <= room:
+        yield whole
         return
-    head = _cost([hunk.header]) + 8  # a piece's own header has longer numbers at most
-    rows = [_fitted(line, limit - head) for line in hunk.lines]
-    costs = [_cost([render_line(line)]) for line, _ in rows]
-    start = 0
-    while start < len(rows):
-        lead = _overlap([line for line, _ in rows[:start]]) if start else []
-        room = limit - head - sum(_cost([render_line(line)]) for line in lead)
-        if room < max(costs[start], limit // 2):
-            lead, room = [], limit - head
-        end = _end_of_piece(rows, costs, start, room)
-        part = [*lead, *(line for line, _ in rows[start:end])]
-        trimmed = sum(cut for _, cut in rows[start:end])
-        piece = _renumbered(hunk, part)
-        yield _Piece(piece, _cost([piece.header, *map(render_line, piece.lines)]), trimmed)
-        start = end
+    yield from _Cutter(hunk, room).pieces()
 
 
-def _end_of_piece(rows: list[tuple[Line, bool]], costs: list[int], start: int, room: int) -> int:
-    """Where the piece that begins at `start` ends: at the best place in the last third of what fits."""
-    end, used = start, 0
-    while end < len(rows) and used + costs[end] <= room:
-        used += costs[end]
-        end += 1
-    end = max(end, start + 1)
-    if end == len(rows):
-        return end
-    earliest = start + max(1, (end - start) * 2 // 3)
-    for wanted in (_is_blank, _is_unindented):
-        for cut in range(end, earliest, -1):
-            if wanted(rows[cut][0]):
-                return cut
-    return end
+class _Row(NamedTuple):
+    """A row of a hunk on its way into a piece; `cost` is in bytes, with place and newline."""
+
+    text: str
+    cost: int
+    trimmed: bool
 
 
-def _is_blank(line: Line) -> bool:
-    return not line.text.strip()
+_LONGER_HEADER = 24  # bytes by which the numbers in a piece's header outgrow the hunk's at most
 
 
-def _is_unindented(line: Line) -> bool:
-    return bool(line.text) and not line.text[0].isspace() and line.text[0] not in ")]}"
+class _Cutter:
+    """Cuts one hunk, reading its rows once."""
+
+    def __init__(self, hunk: Hunk, room: int) -> None:
+        self._hunk = hunk
+        self._width = _place_width(hunk)
+        self._room = room - size(hunk.header) - _LONGER_HEADER
+        self._old = hunk.old_start if hunk.old_count else hunk.old_start + 1
+        self._new = _next_new(hunk)
+        self._lead: tuple[str, ...] = ()
+        self._lead_cost = 0
+
+    def pieces(self) -> Iterator[Piece]:
+        """All pieces, in order."""
+        waiting: list[_Row] = []
+        used = 0
+        for row in self._rows():
+            while waiting and used + row.cost > self._room - self._lead_cost:
+                cut = _best_cut(waiting)
+                yield self._piece(waiting[:cut])
+                waiting = waiting[cut:]
+                used = sum(each.cost for each in waiting)
+            waiting.append(row)
+            used += row.cost
+        if waiting:
+            yield self._piece(waiting)
+
+    def _rows(self) -> Iterator[_Row]:
+        more = self._width + 1
+        for text in self._hunk.rows():
+            cost = size(text) + more
+            if text.startswith("\\"):  # git's remark on a missing newline; no reviewer is shown it
+                continue
+            if cost <= self._room:
+                yield _Row(text, cost, trimmed=False)
+                continue
+            short = _trimmed(text, self._room - more)
+            yield _Row(short, size(short) + more, trimmed=text[0] in "+-")
+
+    def _piece(self, taken: list[_Row]) -> Piece:
+        texts = [row.text for row in taken]
+        added = sum(text[:1] == "+" for text in texts)
+        removed = sum(text[:1] == "-" for text in texts)
+        context = len(texts) - added - removed
+        hunk = Hunk(
+            old_start=self._old if removed + context else self._old - 1,
+            old_count=removed + context,
+            new_start=self._new if added + context else self._new - 1,
+            new_count=added + context,
+            section=self._hunk.section,
+            added=added,
+            removed=removed,
+            blocks=("".join(f"{text}\n" for text in texts),),
+        )
+        fits = self._lead_cost + sum(row.cost for row in taken) <= self._room
+        piece = Piece(hunk, self._lead if fits else (), sum(row.trimmed for row in taken))
+        self._old += hunk.old_count
+        self._new += hunk.new_count
+        self._leave(texts)
+        return piece
+
+    def _leave(self, texts: list[str]) -> None:
+        """Keep the last new-side lines before a cut, unless they would take much of the room behind it."""
+        found = islice((text[1:] for text in reversed(texts) if text[:1] != "-"), OVERLAP_LINES)
+        last = [*self._lead, *reversed(list(found))][-OVERLAP_LINES:]
+        cost = sum(size(text) + self._width + 2 for text in last)
+        fits = cost <= self._room // 4
+        self._lead, self._lead_cost = (tuple(last), cost) if fits else ((), 0)
 
 
-def _overlap(before: list[Line]) -> list[Line]:
-    """The last new-side lines before a cut, to be read as context."""
-    last = [line for line in before[-2 * OVERLAP_LINES :] if line.new is not None][-OVERLAP_LINES:]
-    return [replace(line, kind=LineKind.CONTEXT) for line in last]
+def _best_cut(waiting: list[_Row]) -> int:
+    """Where to cut: before the best row of the last third, else behind all of them."""
+    best, where = 3, len(waiting)
+    for at in range(len(waiting) - 1, len(waiting) * 2 // 3, -1):
+        rank = _rank(waiting[at - 1].text, waiting[at].text)
+        if rank < best:
+            best, where = rank, at
+    return where
 
 
-def _fitted(line: Line, room: int) -> tuple[Line, bool]:
-    """A line that alone is over `room` tokens loses its middle."""
-    if _cost([render_line(line)]) <= room:
-        return line, False
-    data = line.text.encode("utf-8", "surrogateescape")
-    keep = max(
-        room - 40, 1
-    )  # at over two bytes a token this many bytes on both sides fit, mark and number too
-    gone = len(data) - 2 * (keep // 2)
-    head = data[: keep // 2].decode("utf-8", "ignore")
-    tail = data[len(data) - keep // 2 :].decode("utf-8", "ignore")
-    return replace(line, text=head + TRIM_MARK.format(gone) + tail), True
+def _rank(before: str, after: str) -> int:
+    """How well a cut between two rows reads: 0 best, 3 badly."""
+    if before[:1] == "-" and after[:1] == "+":  # what replaced a line is read beside it
+        return 3
+    if not before[1:].strip():
+        return 0 if _indent(after) == 0 else 1
+    return 2 if _indent(after) < _indent(before) else 3
 
 
-def _renumbered(hunk: Hunk, lines: list[Line]) -> Hunk:
-    """A hunk of some of another's lines, with the header git would print for them."""
-    old = [line.old for line in lines if line.old is not None and line.kind is not LineKind.ADDED]
-    new = [line.new for line in lines if line.new is not None]
-    return Hunk(
-        old_start=old[0] if old else hunk.old_start,
-        old_count=len(old),
-        new_start=new[0] if new else hunk.new_start,
-        new_count=len(new),
-        section=hunk.section,
-        lines=tuple(lines),
-    )
+def _indent(row: str) -> int:
+    return len(row) - 1 - len(row[1:].lstrip())
 
 
-def _cost(rows: Sequence[str]) -> int:
-    """Tokens of rows with their newlines; never less than the estimate of their join."""
-    return sum(estimate(row + "\n") for row in rows)
+def _trimmed(row: str, room: int) -> str:
+    """A row that loses its middle to fit into `room` bytes."""
+    keep = max(room // 2 - len(TRIM_MARK), 1)
+    while True:
+        short = row[:keep] + TRIM_MARK.format(f"{len(row) - 2 * keep:,}") + row[-keep:]
+        if size(short) <= room or keep == 1:
+            return short
+        keep = max(keep * room // size(short) - 1, 1)

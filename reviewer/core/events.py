@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from reviewer.core.coverage import Coverage, Reason
 from reviewer.core.findings import Finding
 
 
@@ -51,7 +52,7 @@ class SkippedFile(BaseModel):
     """A file that no engine looks at, and why."""
 
     path: str
-    reason: str
+    reason: Reason
 
 
 class PlannedChunk(BaseModel):
@@ -183,14 +184,6 @@ class ReviewPublished(_Event):
     urls: list[str]
     comments: int
     in_summary: int
-
-
-class Coverage(BaseModel):
-    """Changed lines reviewed and not, the latter by reason."""
-
-    changed_lines: int
-    reviewed: int
-    not_reviewed: dict[str, int]
 
 
 class ReviewCompleted(_Event):

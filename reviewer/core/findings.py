@@ -10,6 +10,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 TOOL_NAME = "report_findings"
+LONGEST_QUOTE = 4_000
 
 
 class Side(StrEnum):
@@ -70,7 +71,7 @@ class ReportedFinding(BaseModel):
     end_line: int | None = Field(
         default=None, ge=1, description="Last line of the range, or null for a single line."
     )
-    quote: str = Field(max_length=4000, description="The text of the line at `line`, verbatim.")
+    quote: str = Field(max_length=LONGEST_QUOTE, description="The text of the line at `line`, verbatim.")
     severity: Severity
     category: Category
     title: str = Field(min_length=1, max_length=200, description="The problem in one short sentence.")
@@ -85,6 +86,12 @@ class ReportedFinding(BaseModel):
         description="Replacement for exactly the lines line..end_line, or null. RIGHT side only.",
     )
     confidence: Confidence = Confidence.MEDIUM
+
+    @field_validator("quote", mode="before")
+    @classmethod
+    def _beginning(cls, value: object) -> object:
+        # The beginning of a very long line tells it as well as all of it
+        return value[:LONGEST_QUOTE] if isinstance(value, str) else value
 
     @field_validator("*", mode="before")
     @classmethod

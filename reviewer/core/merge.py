@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 
-from reviewer.core.anchors import Anchors, Dropped, Placed, place
+from reviewer.core.anchors import Anchors, Dropped, Placed, meant
 from reviewer.core.diff import Diff, FileChange
 from reviewer.core.findings import Confidence, Finding, ReportedFinding, Severity, fingerprint
 from reviewer.core.markdown import fenced, neutral
@@ -18,9 +18,10 @@ class Findings:
 
     def __init__(self, review: str, diff: Diff, *, least_severity: Severity) -> None:
         self._review = review
-        self._files: Mapping[str, tuple[FileChange, Anchors]] = {
-            file.path: (file, Anchors(file)) for file in diff.files
-        }
+        self._files: defaultdict[str, list[FileChange]] = defaultdict(list)
+        for file in diff.files:
+            self._files[file.path].append(file)
+        self._anchors: dict[str, Anchors] = {}
         self._least = least_severity
         self._standing: dict[str, Finding] = {}
         self.dropped: Counter[str] = Counter()
@@ -30,9 +31,36 @@ class Findings:
         """All that stand, worst first."""
         return rank(self._standing.values())
 
-    def add(self, reported: ReportedFinding, *, chunk: str, source: str) -> Finding | None:
-        """The finding as it stands, or None when it is dropped; it is counted then."""
-        placed = place(reported, self._files)
+    def is_heavy(self, reported: ReportedFinding) -> bool:
+        """Whether placing it takes so long that it belongs into a thread."""
+        anchors = self._anchors_of(reported)
+        return anchors is not None and anchors.heavy
+
+    def place(self, reported: ReportedFinding) -> Placed | Dropped:
+        """Where it stands in the diff, or why nowhere."""
+        anchors = self._anchors_of(reported)
+        return Dropped.UNKNOWN_FILE if anchors is None else anchors.place(reported)
+
+    def _anchors_of(self, reported: ReportedFinding) -> Anchors | None:
+        path = meant(reported.path, self._files)
+        if path is None:
+            return None
+        if path not in self._anchors:
+            self._anchors[path] = Anchors(path, self._files[path])
+        return self._anchors[path]
+
+    def add(
+        self, reported: ReportedFinding, *, chunk: str, source: str, placed: Placed | Dropped | None = None
+    ) -> Finding | None:
+        """The finding as it stands, or None when it is dropped; it is counted then.
+
+        Args:
+            reported: as an engine said it.
+            chunk: id of the chunk it was said about.
+            source: who said it.
+            placed: where it stands, if it was placed before.
+        """
+        placed = self.place(reported) if placed is None else placed
         if isinstance(placed, Dropped):
             self.dropped[placed] += 1
             return None

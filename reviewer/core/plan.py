@@ -3,46 +3,82 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
-from reviewer.core import chunks
-from reviewer.core.chunks import Batch, Chunk
-from reviewer.core.diff import Diff, FileChange
-from reviewer.core.events import Coverage
+from reviewer.core import coverage
+from reviewer.core.batches import Batch, gather
+from reviewer.core.chunks import Chunk, Measure, split
+from reviewer.core.coverage import Coverage, FileCoverage, Reason
+from reviewer.core.diff import Diff, FileChange, readable
 from reviewer.core.policy import Policy
+from reviewer.core.tokens import Estimator
 
 BATCH_TOKENS = 8_000
 """Small chunks travel together up to this size: several short answers stream sooner than one long one."""
 
+SMALLEST_CHUNK = 500
+"""Tokens that must remain for a chunk, or the window is too small to review anything."""
+
+DOUBT = 0.1
+"""An estimate this near to a limit, as a part of it, is worth asking the server for the count."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes a plan keeps to, in tokens.
+    """Sizes a plan keeps to.
 
     Attributes:
-        context_window: the smaller of the model's and the setting.
-        overhead: what the prompt costs before the first line of a diff.
-        batch: target size of a batch.
+        context_window: tokens; the smaller of the model's and the setting.
+        overhead: bytes of the prompt before the first line of a diff.
+        frame: bytes that the prompt puts round each chunk.
+        batch: target size of a batch in tokens; 0 lets every chunk travel alone.
+        estimator: tokens from bytes.
     """
 
     context_window: int
     overhead: int = 0
+    frame: int = 0
     batch: int = BATCH_TOKENS
+    estimator: Estimator = field(default_factory=Estimator)
+
+    @property
+    def prompt(self) -> int:
+        """Tokens of the prompt before the first line of a diff."""
+        return self.estimator.tokens(self.overhead)
 
     @property
     def chunk(self) -> int:
-        """What one file's chunk may cost: half the window, the prompt's overhead included."""
-        return max(self.context_window // 2 - self.overhead, 500)
+        """Tokens that one file's chunk may cost: half the window, the prompt's overhead included."""
+        return max(self.context_window // 2 - self.prompt, SMALLEST_CHUNK)
+
+    def measure(self, estimator: Estimator | None = None) -> Measure:
+        """How big a chunk may be, at a file's own rate if it is known."""
+        return Measure(self.chunk, estimator or self.estimator, self.frame)
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """A file, and either why it is skipped or its chunks."""
+    """A file, and either why it is skipped or its chunks; `occurrence` counts its path's earlier entries."""
 
     file: FileChange
-    skipped: str | None
+    occurrence: int
+    skipped: Reason | None
     chunks: tuple[Chunk, ...]
+
+    def coverage(self, reviewed: Collection[str], failed: Mapping[str, Reason]) -> FileCoverage:
+        """Its lines, given the ids of the chunks that were read to their end and of those that were not."""
+        done = [chunk for chunk in self.chunks if chunk.id in reviewed]
+        gaps = [(failed[chunk.id], chunk.changed_lines) for chunk in self.chunks if chunk.id in failed]
+        if self.skipped is not None:
+            gaps = [(self.skipped, self.file.changed_lines)]
+        return FileCoverage(
+            path=readable(self.file.path),
+            changed_lines=self.file.changed_lines,
+            reviewed=sum(chunk.changed_lines for chunk in done),
+            not_reviewed=coverage.by_reason(gaps),
+            trimmed=sum(chunk.trimmed for chunk in done),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,40 +98,65 @@ class Plan:
     @property
     def tokens(self) -> int:
         """Estimated input tokens of all batches, the prompt of each included."""
-        return sum(batch.tokens + self.limits.overhead for batch in self.batches)
+        return sum(batch.tokens + self.limits.prompt for batch in self.batches)
 
-    def coverage(self, reviewed: Iterable[Chunk], failed: dict[str, str] | None = None) -> Coverage:
-        """Changed lines, counted from the diff itself, against those of `reviewed`.
+    def coverage(self, reviewed: Collection[str], failed: Mapping[str, Reason]) -> Coverage:
+        """What was reviewed and what not.
 
         Args:
-            reviewed: chunks that an engine has read to their end.
-            failed: reasons by the id of a chunk that was not.
+            reviewed: ids of the chunks that an engine has read to their end.
+            failed: by the id of a chunk that was not, why.
         """
-        lost: Counter[str] = Counter()
-        for planned in self.files:
-            if planned.skipped is not None:
-                lost[planned.skipped] += planned.file.changed_lines
-        for chunk in self.chunks:
-            if failed and chunk.id in failed:
-                lost[failed[chunk.id]] += chunk.changed_lines
-        done = sum(chunk.changed_lines for chunk in reviewed)
-        return Coverage(
-            changed_lines=self.diff.changed_lines,
-            reviewed=done,
-            not_reviewed={reason: lines for reason, lines in lost.items() if lines},
-        )
+        return coverage.total([file.coverage(reviewed, failed) for file in self.files])
+
+    def promised(self) -> Coverage:
+        """What will be reviewed if nothing fails."""
+        return self.coverage({chunk.id for chunk in self.chunks}, {})
+
+    def doubtful(self) -> dict[int, Batch]:
+        """Files whose estimate is so near to the limit that a real count may cut them otherwise.
+
+        Returns:
+            By position among the files, the file whole, for counting.
+        """
+        low, high = (self.limits.chunk * (1 + sign * DOUBT) for sign in (-1, 1))
+        whole = Measure(self.limits.context_window * 2, self.limits.estimator, self.limits.frame)
+        return {
+            position: Batch(f"count-{position}", split(planned.file, whole))
+            for position, planned in enumerate(self.files)
+            if low <= sum(chunk.tokens for chunk in planned.chunks) <= high
+        }
+
+    def recut(self, estimators: Mapping[int, Estimator]) -> Plan:
+        """The plan with some files cut anew.
+
+        Args:
+            estimators: by position among the files, a rate that holds for that file alone.
+        """
+        files = list(self.files)
+        for position, estimator in estimators.items():
+            old = files[position]
+            chunks = split(old.file, self.limits.measure(estimator), occurrence=old.occurrence)
+            files[position] = replace(old, chunks=chunks)
+        return _with_batches(self.diff, tuple(files), self.limits)
 
 
 def plan(diff: Diff, policy: Policy, limits: Limits) -> Plan:
-    """Decide which files are reviewed, cut them into chunks and gather these into batches."""
-    files = tuple(_plan_file(file, policy, limits) for file in diff.files)
+    """Decide which files are reviewed, cut them into chunks and gather these into batches.
+
+    Takes about as long as parsing the diff: use a thread for a big one.
+    """
+    seen: Counter[str] = Counter()
+    measure = limits.measure()
+    files: list[PlannedFile] = []
+    for file in diff.files:
+        reason = policy.reason_to_skip(file)
+        chunks = () if reason is not None else split(file, measure, occurrence=seen[file.path])
+        files.append(PlannedFile(file, seen[file.path], reason, chunks))
+        seen[file.path] += 1
+    return _with_batches(diff, tuple(files), limits)
+
+
+def _with_batches(diff: Diff, files: tuple[PlannedFile, ...], limits: Limits) -> Plan:
     ready = [chunk for file in files for chunk in file.chunks]
-    batches = chunks.batch(ready, target=min(limits.batch, limits.chunk))
-    return Plan(diff, files, batches, limits)
-
-
-def _plan_file(file: FileChange, policy: Policy, limits: Limits) -> PlannedFile:
-    reason = policy.reason_to_skip(file)
-    if reason is not None:
-        return PlannedFile(file, reason, ())
-    return PlannedFile(file, None, chunks.split(file, limit=limits.chunk))
+    return Plan(diff, files, gather(ready, target=min(limits.batch, limits.chunk)), limits)

@@ -52,6 +52,11 @@ _BODY_KINDS = frozenset(
 _COMMENTS = frozenset({"comment", "line_comment", "block_comment", "multiline_comment"})
 
 
+def understands(path: str) -> bool:
+    """Whether files of that name are in a language that is known."""
+    return grammar_for(path) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """A definition that encloses lines of a file.
@@ -71,13 +76,18 @@ class Scope:
 
 
 class Scopes:
-    """The definitions of one file; plain data that can be pickled."""
+    """The definitions of one file; plain data that can travel between processes.
 
-    __slots__ = ("_firsts", "_outer", "_scopes")
+    Attributes:
+        scopes: in the order of the text.
+        outer: by position, the position of the definition that encloses it, or None.
+    """
+
+    __slots__ = ("_firsts", "outer", "scopes")
 
     def __init__(self, scopes: Sequence[Scope], outer: Sequence[int | None]) -> None:
-        self._scopes = tuple(scopes)
-        self._outer = tuple(outer)
+        self.scopes = tuple(scopes)
+        self.outer = tuple(outer)
         self._firsts = [scope.first for scope in scopes]
 
     @classmethod
@@ -96,23 +106,23 @@ class Scopes:
     def around(self, line: int) -> Scope | None:
         """The innermost definition that holds the 1-based `line`."""
         index = self._innermost(line)
-        return None if index is None else self._scopes[index]
+        return None if index is None else self.scopes[index]
 
     def chain(self, line: int) -> tuple[Scope, ...]:
         """All definitions that hold the 1-based `line`, outermost first."""
         found: list[Scope] = []
         index = self._innermost(line)
         while index is not None:
-            found.append(self._scopes[index])
-            index = self._outer[index]
+            found.append(self.scopes[index])
+            index = self.outer[index]
         return tuple(reversed(found))
 
     def _innermost(self, line: int) -> int | None:
         """Definitions nest and are sorted: it is the last that began by the line, or one round that."""
         index = bisect_right(self._firsts, line) - 1
         inner = index if index >= 0 else None
-        while inner is not None and self._scopes[inner].last < line:
-            inner = self._outer[inner]
+        while inner is not None and self.scopes[inner].last < line:
+            inner = self.outer[inner]
         return inner
 
 

@@ -1,11 +1,12 @@
 """Small changes as the pipeline would hand them to an engine."""
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reviewer.analyzers.engine import AnalyzersEngine
 from reviewer.core import chunks, diff
-from reviewer.core.chunks import Batch
+from reviewer.core.batches import Batch
+from reviewer.core.chunks import Measure
 from reviewer.core.findings import ReportedFinding
 from reviewer.ports import EngineNews, Reported
 
@@ -16,6 +17,7 @@ class Files:
 
     files: dict[str, bytes]
     asked: list[str] = field(default_factory=list)
+    cheap_reads: int = 0
 
     async def read(self, path: str) -> bytes | None:
         self.asked.append(path)
@@ -35,8 +37,14 @@ def change(path: str, after: bytes, before: bytes | None = None) -> bytes:
 def batch_of(*changes: bytes, limit: int = 32_000) -> Batch:
     """One batch of all chunks of the changes."""
     files = diff.parse(b"".join(changes)).files
-    pieces = [chunk for file in files for chunk in chunks.split(file, limit=limit)]
+    pieces = [chunk for file in files for chunk in chunks.split(file, Measure(limit))]
     return Batch("b1", tuple(pieces))
+
+
+def batch_at(path: str, content: bytes) -> Batch:
+    """One added file under a name that no diff may give it: engines don't rely on who asks them."""
+    file = replace(diff.parse(change("x", content)).files[0], path=path)
+    return Batch("b1", chunks.split(file, Measure(32_000)))
 
 
 async def review(

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from reviewer.analyzers.engine import AnalyzersEngine
-from reviewer.core.chunks import Batch
+from reviewer.core.batches import Batch
 from reviewer.core.findings import Category, Severity
 from reviewer.errors import EngineUnavailable
 from reviewer.ports import Engine
-from tests.analyzers.change import batch_of, change, review, review_new, rules
+from tests.analyzers.change import batch_at, batch_of, change, review, review_new, rules
 
 FAULTY = b"""\
 import subprocess
@@ -65,7 +65,7 @@ async def test_a_cut_file_tells_each_fault_once_and_in_the_chunk_that_added_it()
     found = []
     for chunk in batch.chunks:
         told, _ = await review(Batch(chunk.id, (chunk,)), {"a.py": body})
-        added = {line.new for hunk in chunk.hunks for line in hunk.lines if line.kind == "+"}
+        added = {line.new for hunk in chunk.hunks for line in hunk.lines() if line.kind == "+"}
         assert {f.line for f in told} <= added
         found += told
 
@@ -95,7 +95,7 @@ async def test_a_file_of_another_commit_is_not_believed():
     ["../../etc/x.py", "/etc/cron.d/x.py", "a\nb/x.py", "-rf/--config.py", "a" * 3000 + ".py", "f/../x.PY"],
 )
 async def test_hostile_paths_are_reviewed_like_any_other(path: str):
-    found = await review_new(path, FAULTY)
+    found, _ = await review(batch_at(path, FAULTY), {path: FAULTY})
 
     assert rules(found) == FAULTS
     assert {f.path for f in found} == {path}
@@ -113,7 +113,7 @@ async def test_a_path_no_finding_can_carry_is_noted():
 def test_nothing_is_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
-    asyncio.run(review_new("../../x.py", FAULTY))
+    asyncio.run(review(batch_at("../../x.py", FAULTY), {"../../x.py": FAULTY}))
 
     assert list(tmp_path.iterdir()) == []
 

@@ -6,14 +6,17 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from reviewer.claude.client import ClaudeEngine
-from reviewer.core import diff
-from reviewer.core.chunks import Batch, split
+from reviewer.core import diff, prompt
+from reviewer.core.batches import Batch
+from reviewer.core.chunks import Measure, split
 from reviewer.core.events import Usage
-from reviewer.errors import EngineMisconfigured, EngineRefused, EngineUnavailable, StreamCut
+from reviewer.core.tokens import Estimator
+from reviewer.errors import EngineMisconfigured, EngineRefused, EngineUnavailable, PromptTooLarge, StreamCut
 from reviewer.local import NoFiles
-from reviewer.ports import EngineNews, Malformed, Reported, Retrying
+from reviewer.ports import EngineNews, Malformed, Reported, Retrying, Sample
 from tests.core.test_stream import finding
 from tests.fakes.claude import Answer, ScriptedClaude
 
@@ -21,7 +24,7 @@ BATCH = Batch(
     "b",
     split(
         diff.parse("diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -0,0 +1 @@\n+x\n").files[0],
-        limit=9000,
+        Measure(9000),
     ),
 )
 TWO = (finding("first"), finding("second"))
@@ -203,3 +206,79 @@ async def test_an_answer_out_of_room_keeps_what_is_whole_and_says_so():
 
     assert told.titles == ["first"]
     assert "ran out of room" in done.notes[0]
+
+
+def big_batch(size: int) -> Batch:
+    """A batch whose diff has so many bytes."""
+    line = f"+{'x' * 99}\n"
+    head = f"diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -0,0 +1,{size // 100} @@\n"
+    file = diff.parse(head + line * (size // 100)).files[0]
+    return Batch("b", split(file, Measure(1_000_000)))
+
+
+async def test_a_call_far_from_the_window_is_sent_without_counting():
+    async with ScriptedClaude([Answer()], count=lambda _: 1) as server, engine(server) as reviewer:
+        await reviewer.review(big_batch(20_000), NoFiles(), Told())
+
+    assert server.counted == []
+    assert server.requests[0].body["max_tokens"] == 4000
+
+
+BIG = big_batch(18_000)
+WINDOW = BIG.tokens + Estimator().tokens(prompt.overhead().call) + 1_200
+"""A window that the batch's prompt fills, by estimate, but for a small answer."""
+
+
+@pytest.mark.parametrize(("left", "room"), [(1_500, 1_500), (3_500, 3_500), (6_000, 4_000)])
+async def test_near_the_window_the_servers_count_says_what_room_is_left(left, room):
+    async with (
+        ScriptedClaude([Answer()], count=lambda _: WINDOW - left) as server,
+        engine(server, window=WINDOW) as reviewer,
+    ):
+        await reviewer.review(BIG, NoFiles(), Told())
+
+    assert server.requests[0].body["max_tokens"] == room
+    (asked,) = server.counted
+    assert asked.body["messages"] == server.requests[0].body["messages"]
+    assert asked.body["tools"] == server.requests[0].body["tools"]
+
+
+async def test_what_the_count_says_can_not_fit_is_refused_and_not_sent():
+    async with (
+        ScriptedClaude([Answer()], count=lambda _: WINDOW - 300) as server,
+        engine(server, window=WINDOW) as reviewer,
+    ):
+        with pytest.raises(PromptTooLarge, match=f"{WINDOW - 300:,}"):
+            await reviewer.review(BIG, NoFiles(), Told())
+
+    assert server.requests == []
+
+
+async def test_a_server_that_can_not_count_is_asked_once_and_the_estimate_holds():
+    async with ScriptedClaude([Answer()]) as server, engine(server, window=WINDOW) as reviewer:
+        for _ in range(2):
+            await reviewer.review(BIG, NoFiles(), Told())
+
+    assert len(server.counted) == 1
+    assert [request.body["max_tokens"] for request in server.requests] == [1_200, 1_200]
+
+
+async def test_a_count_that_fails_in_passing_is_asked_for_again():
+    answers = iter([web.HTTPServiceUnavailable(), 9_000])
+
+    def count(_: dict[str, Any]) -> int:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async with ScriptedClaude([Answer()], count=count) as server, engine(server) as reviewer:
+        counts = [await reviewer.count(BATCH) for _ in range(2)]
+
+    assert counts == [None, 9_000]
+
+
+async def test_a_finished_call_tells_what_its_prompt_took():
+    _, done, _ = await review([Answer(input_tokens=1234)])
+
+    assert done.sample == Sample(prompt.build(BATCH).size, 1234)

@@ -5,8 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewer.core import diff
-from reviewer.core.chunks import Chunk, batch, split
-from reviewer.core.diff import FileChange, LineKind
+from reviewer.core.batches import gather
+from reviewer.core.chunks import Chunk, Measure, split
+from reviewer.core.diff import FileChange
+from reviewer.core.hunks import LineKind
 from tests.corpus import diffs, needs_corpus, truth
 
 
@@ -15,7 +17,7 @@ def changed(chunks: tuple[Chunk, ...]) -> list[tuple[str, int | None, int | None
         (line.kind.value, line.old, line.new)
         for chunk in chunks
         for hunk in chunk.hunks
-        for line in hunk.lines
+        for line in hunk.lines()
         if line.kind is not LineKind.CONTEXT
     ]
 
@@ -36,7 +38,7 @@ def test_every_changed_line_of_real_diffs_is_in_exactly_one_chunk(limit):
     assert len(small) > 100
     for path in small:
         for file in diff.parse(path.read_bytes()).files:
-            assert_lossless(file, split(file, limit=limit), limit)
+            assert_lossless(file, split(file, Measure(limit)), limit)
 
 
 def new_file(lines: list[str]) -> FileChange:
@@ -54,38 +56,38 @@ def new_file(lines: list[str]) -> FileChange:
 )
 def test_any_new_file_is_cut_without_loss(lines, limit):
     file = new_file(lines)
-    assert_lossless(file, split(file, limit=limit), limit)
+    assert_lossless(file, split(file, Measure(limit)), limit)
 
 
 def test_a_cut_falls_at_a_blank_line_and_repeats_lines_as_context():
     block = ["def f():", "    a = 1", "    b = 2", "    return a + b", ""]
     file = new_file(block * 60)
 
-    first, second, *_ = split(file, limit=1_000)
+    first, second, *_ = split(file, Measure(1_000))
 
-    cut = next(line.text for hunk in second.hunks for line in hunk.lines if line.kind is LineKind.ADDED)
+    cut = next(line.text for hunk in second.hunks for line in hunk.lines() if line.kind is LineKind.ADDED)
     assert cut in {"", "def f():"}
-    assert LineKind.CONTEXT is second.hunks[0].lines[0].kind
-    assert second.hunks[0].new_start == second.hunks[0].lines[0].new
-    assert first.span[1] < max(line.new or 0 for hunk in second.hunks for line in hunk.lines)
+    assert second.pieces[0].lead[-1] == list(first.hunks[-1].lines())[-1].text
+    assert second.hunks[0].new_start == first.hunks[-1].new_start + first.hunks[-1].new_count
+    assert first.span[1] < max(line.new or 0 for hunk in second.hunks for line in hunk.lines())
 
 
 def test_a_line_over_the_limit_loses_its_middle_and_is_counted():
     file = new_file(["short", "x" * 50_000, "after"])
 
-    chunks = split(file, limit=1_000)
+    chunks = split(file, Measure(1_000))
 
     assert sum(chunk.trimmed for chunk in chunks) == 1
-    assert "bytes trimmed" in "".join(chunk.text() for chunk in chunks)
+    assert "characters trimmed" in "".join(chunk.text() for chunk in chunks)
     assert_lossless(file, chunks, 1_000)
 
 
 def test_small_chunks_travel_together_in_order():
     files = [new_file([f"line {number}"]) for number in range(10)]
-    chunks = [chunk for file in files for chunk in split(file, limit=1_000)]
+    chunks = [chunk for file in files for chunk in split(file, Measure(1_000))]
     size = chunks[0].tokens
 
-    batches = batch(chunks, target=size * 3)
+    batches = gather(chunks, target=size * 3)
 
     assert chunks == [chunk for group in batches for chunk in group.chunks]
     assert all(group.tokens <= size * 3 for group in batches)
@@ -94,6 +96,6 @@ def test_small_chunks_travel_together_in_order():
 
 def test_lines_are_shown_with_their_side_and_number():
     text = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -7,2 +7,2 @@ def f\n a\n-b\n+c\n"
-    (chunk,) = split(diff.parse(text).files[0], limit=1_000)
+    (chunk,) = split(diff.parse(text).files[0], Measure(1_000))
 
     assert chunk.text().split("\n") == ["@@ -7,2 +7,2 @@ def f", "R7      a", "L8     -b", "R8     +c"]

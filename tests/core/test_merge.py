@@ -127,7 +127,7 @@ def test_fingerprints_survive_a_move():
 
 
 def test_anchors_take_new_side_lines_removed_lines_and_ranges_within_a_hunk():
-    anchors = Anchors(DIFF.files[0])
+    anchors = Anchors("x.py", DIFF.files)
 
     assert anchors.accepts(Side.RIGHT, 1)
     assert anchors.accepts(Side.LEFT, 2)
@@ -146,3 +146,42 @@ def test_the_tools_schema_is_strict():
     assert item["properties"]["severity"]["enum"] == ["critical", "high", "medium", "low"]
     assert "$ref" not in str(item)
     assert "minimum" not in str(item)
+
+
+def long_line_diff() -> diff.Diff:
+    head = b"diff --git a/x.js b/x.js\n--- a/x.js\n+++ b/x.js\n@@ -1,2 +1,4 @@\n context\n"
+    row = b"+var start_of_a_long_line = 1;" + b"x" * 50_000 + b";the_end\n"
+    return diff.parse(head + row + b"+caf\xe9 = eval(who)\n y\n")
+
+
+@pytest.mark.parametrize(
+    ("quote", "line"),
+    [
+        ("var start_of_a_long_line = 1;xxxx …[40,000 characters trimmed]… xxxx;the_end", 2),
+        ("var start_of_a_long_line = 1;" + "x" * 30_000, 2),
+        ("caf\ufffd = eval(who)", 3),
+        ("\n  \ncaf\ufffd = eval(who)\n y\n", 3),
+        ("R3     +caf\ufffd = eval(who)", 3),
+        ("+caf\ufffd = eval(who)", 3),
+    ],
+    ids=["trimmed", "long", "no text", "several lines", "with its place", "with its mark"],
+)
+def test_a_quote_is_known_again_as_the_model_was_shown_its_line(quote, line):
+    found = Findings("r", long_line_diff(), least_severity=Severity.LOW)
+
+    finding = found.add(reported(path="x.js", line=77, quote=quote), chunk="c", source="m")
+
+    assert finding is not None
+    assert (finding.line, finding.verified) == (line, True)
+
+
+def test_an_unchanged_line_reported_on_the_old_side_counts_on_the_new():
+    text = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -5,2 +5,3 @@\n+new\n same_line_here()\n y\n"
+    found = Findings("r", diff.parse(text), least_severity=Severity.LOW)
+
+    finding = found.add(
+        reported(path="x", side="LEFT", line=5, quote="same_line_here()"), chunk="c", source="m"
+    )
+
+    assert finding is not None
+    assert (finding.side, finding.line) == (Side.RIGHT, 6)

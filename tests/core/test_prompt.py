@@ -3,14 +3,15 @@ from __future__ import annotations
 import re
 
 from reviewer.core import diff
-from reviewer.core.chunks import Batch, split
+from reviewer.core.batches import Batch
+from reviewer.core.chunks import Measure, split
 from reviewer.core.prompt import build
 
 
 def batch(*lines: str, path: str = "x.py") -> Batch:
     head = f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -0,0 +1,{len(lines)} @@\n"
     body = "".join(f"+{line}\n" for line in lines)
-    return Batch("b", split(diff.parse(head + body).files[0], limit=10_000))
+    return Batch("b", split(diff.parse(head + body).files[0], Measure(10_000)))
 
 
 def fence_of(user: str) -> str:
@@ -47,4 +48,4 @@ def test_bytes_that_are_no_text_are_shown_replaced():
 
 
 def test_the_version_names_the_folder_of_the_wording():
-    assert build(batch("x")).version == "v1"
+    assert build(batch("x")).version.startswith("v1-")

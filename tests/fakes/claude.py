@@ -1,7 +1,7 @@
 """A scripted Claude: the Messages API's wire format over real HTTP on loopback.
 
 Each request is answered by the next `Answer` of the script (the last one again when it runs out), or by what
-a callable chooses for the request.
+a callable chooses for the request. Tokens are counted by `count`; without it there is no such route.
 """
 
 from __future__ import annotations
@@ -58,14 +58,22 @@ class Request:
 class ScriptedClaude:
     """The server; an async context manager. `url` is the base URL for the SDK."""
 
-    def __init__(self, script: Sequence[Answer] | Callable[[dict[str, Any]], Answer]) -> None:
+    def __init__(
+        self,
+        script: Sequence[Answer] | Callable[[dict[str, Any]], Answer],
+        *,
+        count: Callable[[dict[str, Any]], int] | None = None,
+    ) -> None:
         self._script = script
+        self._count = count
         self.requests: list[Request] = []
+        self.counted: list[Request] = []
         self.url = ""
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=64_000_000)
         app.router.add_post("/v1/messages", self._messages)
+        app.router.add_post("/v1/messages/count_tokens", self._count_tokens)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -81,6 +89,13 @@ class ScriptedClaude:
         if callable(self._script):
             return self._script(body)
         return self._script[min(len(self.requests), len(self._script)) - 1]
+
+    async def _count_tokens(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.counted.append(Request(body, dict(request.headers), time.monotonic()))
+        if self._count is None:  # as a server of one's own that lacks the route
+            raise web.HTTPNotFound
+        return web.json_response({"input_tokens": self._count(body)})
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()

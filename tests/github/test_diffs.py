@@ -38,9 +38,9 @@ class World:
     github: GitHub
     pull: PullRequest
 
-    async def read(self, *, most_files: int = 3_000, pull: PullRequest | None = None) -> Diff:
+    async def read(self, *, pull: PullRequest | None = None, **limits: int) -> Diff:
         """The diff as the app reads it."""
-        ladder = PullDiffs(self.github, folder=self.room, most_files=most_files)
+        ladder = PullDiffs(self.github, folder=self.room, **limits)
         where = self.repository.installation_id, self.repository.full_name
         return await ladder.read(*where, pull or self.pull)
 
@@ -326,12 +326,11 @@ async def test_a_limit_met_on_the_way_down_says_how_long_to_wait(world):
 
 
 @pytest.mark.parametrize("most_files", [5, 3_000])
-async def test_a_diff_over_the_size_that_can_be_read_is_refused_by_its_number(world, monkeypatch, most_files):
-    monkeypatch.setattr(diff, "MAX_DIFF_BYTES", 500)
+async def test_a_diff_over_the_size_that_can_be_read_is_refused_by_its_number(world, most_files):
     world.state.diff_file_limit = 3
 
-    with pytest.raises(DiffTooLarge, match="limit of 500 bytes"):
-        await world.read(most_files=most_files)
+    with pytest.raises(DiffTooLarge, match="over the limit of 500"):
+        await world.read(most_files=most_files, max_bytes=500)
 
 
 async def test_the_token_is_on_no_command_line_and_on_no_disk(world, tmp_path, monkeypatch):
@@ -366,9 +365,9 @@ async def test_no_diff_is_parsed_on_the_event_loop(world, monkeypatch, most_file
     threads: list[int] = []
     parse, parse_patch = diff.parse, diff.parse_patch
 
-    def parse_and_note(raw: bytes) -> Diff:
+    def parse_and_note(raw: bytes, **words: Any) -> Diff:
         threads.append(threading.get_ident())
-        return parse(raw)
+        return parse(raw, **words)
 
     def parse_patch_and_note(patch: str, **words: Any) -> FileChange:
         threads.append(threading.get_ident())

@@ -8,10 +8,11 @@ import pytest
 
 from reviewer.analyzers.engine import AnalyzersEngine
 from reviewer.core import chunks, diff
-from reviewer.core.chunks import Batch
+from reviewer.core.batches import Batch, gather
+from reviewer.core.chunks import Measure
 from reviewer.core.diff import Diff, FileStatus, Unread
 from reviewer.core.findings import ReportedFinding
-from reviewer.core.tokens import estimate
+from reviewer.core.tokens import Estimator
 from reviewer.errors import BadInput
 from reviewer.git import CommitFiles
 from reviewer.ports import EngineNews, Reported
@@ -67,15 +68,15 @@ async def test_two_builds_are_the_same_commits(sample: Sample, tmp_path: Path):
 async def test_the_large_file_is_cut_and_is_python(sample: Sample):
     (large,) = (file for file in read(sample).files if file.path == TAX_TABLES)
 
-    assert estimate(tax_tables()) > HALF_A_CONTEXT_WINDOW
-    assert len(chunks.split(large, limit=HALF_A_CONTEXT_WINDOW)) >= 2
+    assert Estimator().estimate(tax_tables()) > HALF_A_CONTEXT_WINDOW
+    assert len(chunks.split(large, Measure(HALF_A_CONTEXT_WINDOW))) >= 2
     compile(tax_tables(), TAX_TABLES, "exec")
 
 
 async def test_analyzers_find_something_in_many_files_and_in_every_chunk_of_the_large_one(sample: Sample):
-    pieces = [c for f in read(sample).files for c in chunks.split(f, limit=HALF_A_CONTEXT_WINDOW)]
+    pieces = [c for f in read(sample).files for c in chunks.split(f, Measure(HALF_A_CONTEXT_WINDOW))]
 
-    found = [f for b in chunks.batch(pieces, target=HALF_A_CONTEXT_WINDOW) for f in await review(sample, b)]
+    found = [f for b in gather(pieces, target=HALF_A_CONTEXT_WINDOW) for f in await review(sample, b)]
 
     assert len(found) >= 10
     assert len({f.path for f in found}) >= 5
@@ -91,7 +92,7 @@ async def test_a_second_push_mends_one_fault_and_makes_another(sample: Sample):
 
     assert git(sample, "rev-parse", HEAD_BRANCH).decode().strip() == sha
     batch = Batch(
-        "b1", tuple(c for f in read(sample, f"{before}..{sha}").files for c in chunks.split(f, limit=9000))
+        "b1", tuple(c for f in read(sample, f"{before}..{sha}").files for c in chunks.split(f, Measure(9000)))
     )
     assert [(f.path, "eval" in f.title) for f in await review(sample, batch)] == [("shop/orders.py", True)]
     assert b"yaml.safe_load" in git(sample, "show", f"{sha}:shop/settings.py")

@@ -121,9 +121,7 @@ class GitHub:
             async with self._session.request(
                 method, url, headers=wire.headers(token, accept), params=params, json=body
             ) as response:
-                content = await response.content.read(max_bytes + 1)
-                while not response.content.at_eof() and len(content) <= max_bytes:
-                    content += await response.content.read(max_bytes)
+                content = await _read(response.content, max_bytes + 1)
         except (aiohttp.ClientError, TimeoutError) as error:
             reason = str(error) or type(error).__name__
             raise ForgeUnavailable(f"GitHub can't be reached at {self._base}: {reason}") from error
@@ -138,3 +136,12 @@ class GitHub:
         path = f"/app/installations/{installation}/access_tokens"
         made = (await self._send("POST", path, self._auth.token())).json()
         return InstallationToken(made["token"], datetime.fromisoformat(made["expires_at"]))
+
+
+async def _read(stream: aiohttp.StreamReader, most: int) -> bytes:
+    """A body up to `most` bytes."""
+    pieces: list[bytes] = []
+    while most > 0 and (piece := await stream.read(most)):
+        pieces.append(piece)
+        most -= len(piece)
+    return b"".join(pieces)

@@ -15,7 +15,8 @@ import structlog
 
 from reviewer import git
 from reviewer.core import diff
-from reviewer.core.diff import Diff, FileChange, FileStatus, Unread
+from reviewer.core.diff import Diff, FileChange, Unread
+from reviewer.core.headers import FileStatus
 from reviewer.errors import (
     BadInput,
     BrokenDiff,
@@ -55,9 +56,17 @@ class PullDiffs:
     content is then diffed here; and it lists so many files only, past which git fetches both sides.
     """
 
-    def __init__(self, github: GitHub, *, folder: Path, most_files: int = MOST_FILES) -> None:
+    def __init__(
+        self,
+        github: GitHub,
+        *,
+        folder: Path,
+        max_bytes: int = diff.MAX_DIFF_BYTES,
+        most_files: int = MOST_FILES,
+    ) -> None:
         self._github = github
         self._folder = folder
+        self._max_bytes = max_bytes
         self._most_files = most_files
 
     async def read(self, installation: int, repository: str, pull: PullRequest) -> Diff:
@@ -68,7 +77,7 @@ class PullDiffs:
             ForgeRateLimited: with the seconds to wait.
             ForgeError: no way led to it; the message names each, and what a person can do.
         """
-        change = _Change(self._github, installation, repository, pull)
+        change = _Change(self._github, installation, repository, pull, self._max_bytes)
         missed: list[_Missed] = []
         for way in (self._printed, self._listed, self._fetched):
             try:
@@ -82,7 +91,7 @@ class PullDiffs:
         """GitHub's own diff."""
         try:
             raw = (await change.read(change.path, accept=wire.DIFF_TYPE)).body
-            return change.whole(await asyncio.to_thread(diff.parse, raw))
+            return change.whole(await asyncio.to_thread(diff.parse, raw, max_bytes=self._max_bytes))
         except (DiffTooLarge, ForgeRateLimited):
             raise
         except (ForgeError, BadInput) as error:
@@ -111,9 +120,9 @@ class PullDiffs:
                 change.pull.head_sha,
                 authorization=_basic(await self._github.token(change.installation)),
                 folder=self._folder,
-                max_bytes=diff.MAX_DIFF_BYTES,
+                max_bytes=self._max_bytes,
             )
-            found = await asyncio.to_thread(diff.parse, raw)
+            found = await asyncio.to_thread(diff.parse, raw, max_bytes=self._max_bytes)
         except (DiffTooLarge, ForgeRateLimited):
             raise
         except GitFailed as error:
@@ -137,8 +146,12 @@ class _Missed(Exception):
 class _Change:
     """A pull request whose diff is wanted; the merge base is asked for once, when it is first needed."""
 
-    def __init__(self, github: GitHub, installation: int, repository: str, pull: PullRequest) -> None:
+    def __init__(
+        self, github: GitHub, installation: int, repository: str, pull: PullRequest, max_bytes: int
+    ) -> None:
         self._github = github
+        self._max_bytes = max_bytes
+        self._size = 0
         self.installation = installation
         self.pull = pull
         self.repository = repository
@@ -156,12 +169,21 @@ class _Change:
             DiffTooLarge: their patches are over the size of a diff.
         """
         found: list[_Entry] = []
-        size = 0
         async for page in self._github.pages(self.installation, f"{self.path}/files"):
             listed = [_Entry.of(item) for item in page]
-            size = _within_limit(size + sum(len(entry.patch or "") for entry in listed))
+            self.take(sum(len(entry.patch or "") for entry in listed))
             found += listed
         return found
+
+    def take(self, size: int) -> None:
+        """Count in a part of the diff.
+
+        Raises:
+            DiffTooLarge: all parts together are over the limit.
+        """
+        self._size += size
+        if self._size > self._max_bytes:
+            raise diff.too_large(self._size, self._max_bytes)
 
     async def merge_base(self) -> str:
         """Hash of the commit that the pull request's changes count from. Raises as `GitHub.read`."""
@@ -267,7 +289,6 @@ class _ListedFiles:
     def __init__(self, change: _Change) -> None:
         self._change = change
         self._slots = asyncio.Semaphore(_BLOBS_AT_ONCE)
-        self._size = 0
 
     async def read(self) -> list[FileChange]:
         """Each file once, in GitHub's order.
@@ -305,7 +326,7 @@ class _ListedFiles:
                     raise
                 return _without_lines(entry, Unread.NO_HUNK)
             raw = await git.diff_blobs(old, new)
-        self._size = _within_limit(self._size + len(raw))
+        self._change.take(len(raw))
         files = (await asyncio.to_thread(diff.parse, raw)).files
         if not files:
             return _without_lines(entry, Unread.NO_HUNK if entry.touches_lines else Unread.NO_TEXT_CHANGE)
@@ -329,14 +350,6 @@ class _ListedFiles:
 def _without_lines(entry: _Entry, unread: Unread) -> FileChange:
     """A file that changed, but has no line to review."""
     return FileChange(path=entry.path, old_path=entry.old_path, status=entry.status, hunks=(), unread=unread)
-
-
-def _within_limit(size: int) -> int:
-    if size > diff.MAX_DIFF_BYTES:
-        raise DiffTooLarge(
-            f"the diff is over the limit of {diff.MAX_DIFF_BYTES:,} bytes; review a smaller change"
-        )
-    return size
 
 
 def _prints_nothing(error: ForgeError) -> bool:

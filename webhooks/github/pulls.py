@@ -193,6 +193,8 @@ class Pulls:
 class HeadFiles:
     """Files of one commit through the contents API, each fetched once."""
 
+    cheap_reads = 30  # each is a request, and counts against the installation's hourly limit
+
     def __init__(self, pulls: Pulls, installation: int, repository: str, sha: str) -> None:
         self._pulls = pulls
         self._where = (installation, repository)

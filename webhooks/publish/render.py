@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from reviewer.core.coverage import FileCoverage
 from reviewer.core.findings import Finding, Severity
 from reviewer.core.markdown import escaped, fenced
 from reviewer.pipeline import Outcome
 
 MAX_BODY = 65_000
 """GitHub refuses bodies over 65,536 characters; the rest is room for what closes one."""
+
+MAX_GAPS = 100
+"""Files named as not reviewed at most; the rest is counted."""
 
 _SIGNS = {Severity.CRITICAL: "🛑", Severity.HIGH: "🔴", Severity.MEDIUM: "🟠", Severity.LOW: "🔵"}
 _FINDING_MARK = re.compile(r"<!-- sluice:finding:([0-9a-f]+) -->")
@@ -105,19 +109,32 @@ def _coverage(outcome: Outcome) -> str:
 
 
 def _notes(outcome: Outcome) -> list[str]:
-    skipped = [f"`{file.file.path}`: {file.skipped}" for file in outcome.plan.files if file.skipped]
     failed = [
         f"`{chunk.path}`: {escaped(outcome.failed[chunk.id])}"
         for chunk in outcome.plan.chunks
         if chunk.id in outcome.failed
     ]
-    rows = [*failed, *skipped, *(escaped(note) for note in outcome.notes)]
+    gaps = [_gap(file) for file in outcome.coverage.gaps]
+    if len(gaps) > MAX_GAPS:
+        gaps = [*gaps[:MAX_GAPS], f"and {len(gaps) - MAX_GAPS:,} files more"]
+    rows = [*failed, *gaps, *(escaped(note) for note in outcome.notes)]
     if outcome.cost is not None:
         rows.append(f"{outcome.usage.total:,} tokens, ${outcome.cost:.4f}")
     if not rows:
         return []
     lines = "\n".join(f"- {row}" for row in rows)
     return [f"<details><summary>Not reviewed, notes and cost</summary>\n\n{lines}\n</details>"]
+
+
+def _gap(file: FileCoverage) -> str:
+    """What of a file was not reviewed, or not in whole."""
+    parts = [
+        f"{lines:,} of {file.changed_lines:,} changed lines not reviewed: {reason}" if lines else str(reason)
+        for reason, lines in file.not_reviewed.items()
+    ]
+    if file.trimmed:
+        parts.append(f"{file.trimmed:,} lines were too long to be shown whole")
+    return f"`{file.path}`: {'; '.join(parts)}"
 
 
 def _bounded(body: str, mark: str = "") -> str:

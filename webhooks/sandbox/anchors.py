@@ -1,8 +1,8 @@
 """GitHub's own rule for where a review comment may stand, read from the diff's hunks alone.
 
-RIGHT is any added or context line inside a hunk by its new number, LEFT any deleted or context line by its
-old number; a range starts before it ends and stays in one hunk. Deliberately shares nothing with the code
-that decides where to comment, so that it can judge it.
+RIGHT is any added or context line inside a hunk by its new number, LEFT any deleted line by its old number;
+a range starts before it ends and stays in one hunk. Deliberately shares nothing with the code that decides
+where to comment, so that it can judge it.
 https://docs.github.com/rest/pulls/comments#create-a-review-comment-for-a-pull-request
 """
 
@@ -61,8 +61,9 @@ def _number_lines(body: Sequence[bytes], old: int, new: int) -> dict[tuple[str, 
     places: dict[tuple[str, int], int] = {}
     for at, line in enumerate(body, start=1):
         sign = line[:1]
-        if sign in (b" ", b"-"):
+        if sign == b"-":
             places["LEFT", old] = at
+        if sign in (b" ", b"-"):
             old += 1
         if sign in (b" ", b"+"):
             places["RIGHT", new] = at

@@ -36,6 +36,9 @@ UPDATE reviews SET check_run = %(check_run)s WHERE id = %(id)s
 -- name: remember_github_review
 UPDATE reviews SET github_review = %(github_review)s WHERE id = %(id)s
 
+-- name: settle_rate
+UPDATE reviews SET bytes_per_token = coalesce(bytes_per_token, %(rate)s) WHERE id = %(id)s RETURNING bytes_per_token
+
 -- name: summaries
 WITH chosen AS (
     SELECT id, repository, pull_request, head_sha, title, url, created_at

@@ -60,6 +60,12 @@ function skip(rows) {
   if (rows.length) get("skipped").replaceChildren(...rows.map((row) => element("li", {}, row)));
 }
 
+function gaps(file) {
+  const lines = (count) => (count ? `${count} of ${file.changed_lines} changed lines not reviewed, ` : "");
+  return Object.entries(file.not_reviewed).map(([reason, count]) => `${file.path}: ${lines(count)}${reason}`)
+    .concat(file.trimmed ? [`${file.path}: ${file.trimmed} lines too long to be shown whole`] : []);
+}
+
 function showTotals() {
   const counts = SEVERITIES.filter((s) => totals.counts[s]).map((s) => pill(`${totals.counts[s]} ${s}`, s));
   get("totals").replaceChildren(pill(totals.status, totals.status), ...counts,
@@ -89,6 +95,7 @@ const heard = {
     totals.status = "completed";
     totals.extra = [`${e.coverage.reviewed} of ${e.coverage.changed_lines} changed lines reviewed`,
       `${e.seconds.toFixed(1)} s`, money(e.cost)].filter(Boolean);
+    skip(e.coverage.files.flatMap(gaps));
     get("none").textContent = "Nothing found.";
   },
   "review.failed": (e) => {
