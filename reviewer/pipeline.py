@@ -38,7 +38,7 @@ from reviewer.core.findings import Finding, ReportedFinding, Severity
 from reviewer.core.merge import Findings
 from reviewer.core.plan import Limits, Plan, plan
 from reviewer.core.policy import Policy
-from reviewer.core.tokens import Estimator
+from reviewer.core.tokens import Estimator, plausible
 from reviewer.errors import EngineError
 from reviewer.ports import (
     BatchDone,
@@ -163,7 +163,7 @@ async def prepare(diff: Diff, policy: Policy, limits: Limits, engine: Engine) ->
     estimators = {
         position: Estimator((_size(whole) + limits.overhead + limits.frame) / counted)
         for (position, whole), counted in zip(asked, counts, strict=True)
-        if counted
+        if counted and plausible(_size(whole), counted)
     }
     return await asyncio.to_thread(planned.recut, estimators) if estimators else planned
 

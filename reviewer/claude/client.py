@@ -118,7 +118,8 @@ class ClaudeEngine:
             return None
         except (*FOREIGN, TimeoutError):
             return None
-        return int(answer.input_tokens)
+        counted = getattr(answer, "input_tokens", None)
+        return counted if isinstance(counted, int) and counted > 0 else None
 
     async def _room(self, batch: Batch) -> int:
         """Output tokens that the window leaves; what can't fit is refused before it is sent."""

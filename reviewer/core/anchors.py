@@ -137,7 +137,8 @@ class _Numbered:
             while begin >= 0:
                 row = block.rfind("\n", 0, begin) + 1
                 stop = block.find("\n", begin)
-                if _holds(block[row + 1 : stop], quote):
+                # git's remark on a missing newline is no line, whatever a quote says
+                if block[row] != "\\" and _holds(block[row + 1 : stop], quote):
                     yield self._line_at(number, row)
                 begin = block.find(word, stop)
 

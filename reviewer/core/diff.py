@@ -17,6 +17,7 @@ from reviewer.core.hunks import Hunk, Line, decode, read_hunks
 from reviewer.errors import BrokenDiff, DiffTooLarge, NotADiff, UnsupportedDiff
 
 MAX_DIFF_BYTES = 50_000_000
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some shells write one before what a program prints
 
 
 class Unread(StrEnum):
@@ -113,13 +114,15 @@ def parse(raw: bytes | str, *, max_bytes: int = MAX_DIFF_BYTES) -> Diff:
         raise too_large(len(raw), max_bytes)
     if not raw or raw.isspace():
         return Diff(())
+    raw = raw.removeprefix(_BYTE_ORDER_MARK)
     _refuse_unsupported(raw)
     starts = _line_starts(raw, b"diff --git ")
     if not starts:
         return Diff(tuple(_read_plain(raw)))
     if raw[starts[0] : raw.find(b"\n", starts[0])].endswith(b"\r"):
         # A mailer or a checkout made every line end in "\r\n"; git quotes a path that ends in "\r"
-        return parse(raw.replace(b"\r\n", b"\n"), max_bytes=max_bytes)
+        raw = raw.replace(b"\r\n", b"\n")
+        starts = _line_starts(raw, b"diff --git ")
     files = (_read_section(raw, start, end) for start, end in pairwise([*starts, len(raw)]))
     return Diff(tuple(_type_changes_joined(files)))
 

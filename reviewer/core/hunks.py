@@ -177,7 +177,7 @@ def _read_hunk(raw: bytes, start: int, end: int, *, path: str, plain: bool) -> t
     try:
         found = chain.from_iterable(map(rows_of, blocks))
         files = PatchSet(chain(_FILE_LINES, (header,), found), metadata_only=True)
-    except UnidiffParseError as error:
+    except (UnidiffParseError, ValueError) as error:  # a number of thousands of digits is none
         said = str(error).rstrip(".").splitlines()[0]
         raise BrokenDiff(f"the diff of {path!r} can't be read at {header!r}: {said}") from error
     if not files[0]:
@@ -186,6 +186,8 @@ def _read_hunk(raw: bytes, start: int, end: int, *, path: str, plain: bool) -> t
     old, new = parsed.source_length, parsed.target_length
     if (old and not parsed.source_start) or (new and not parsed.target_start):
         raise BrokenDiff(f"the diff of {path!r} can't be read: {header!r} begins at a line 0")
+    if not old + new:
+        raise BrokenDiff(f"the diff of {path!r} can't be read: {header!r} counts no line")
     rest = _take_rest(blocks, old + parsed.added)
     _check_rest(rest, header, path=path, plain=plain)
     hunk = Hunk(

@@ -82,7 +82,7 @@ def _is_marked_generated(file: FileChange) -> bool:
     ):
         return False
     return any(
-        line.new is not None and line.new <= _MARK_LINES and _GENERATED_MARK.search(line.text)
+        line.new is not None and line.new <= _MARK_LINES and _GENERATED_MARK.search(line.text, 0, _MARK_REACH)
         for line in islice(first.lines(), _MARK_LINES)
     )
 

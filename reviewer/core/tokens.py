@@ -62,6 +62,11 @@ _TRUSTED_SAMPLES = 8
 _LOWEST, _HIGHEST = 1.0, 4.5
 
 
+def plausible(size_: int, tokens: int) -> bool:
+    """Whether a tokenizer can have counted so many tokens in so many bytes."""
+    return _LOWEST <= size_ / max(tokens, 1) <= _HIGHEST
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """What the usage of finished calls says about a family of tokenizers.
@@ -87,7 +92,7 @@ class Calibration:
 
         A small prompt, or a count that no tokenizer would give, teaches nothing.
         """
-        if size_ < SMALLEST_SAMPLE or not _LOWEST <= size_ / max(tokens, 1) <= _HIGHEST:
+        if size_ < SMALLEST_SAMPLE or not plausible(size_, tokens):
             return self
         seen = size_ / tokens
         if self.samples == 0:

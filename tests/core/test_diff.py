@@ -121,3 +121,20 @@ def test_a_file_agrees_with_its_head_only_when_every_line_stands_there():
     assert file.agrees_with("a\nc\n")
     assert not file.agrees_with("a\nb\n")
     assert not file.agrees_with("a")
+
+
+@pytest.mark.parametrize("header", ["@@ -0,0 +0,0 @@", f"@@ -{'1' * 5000},1 +1 @@"])
+def test_a_hunk_header_that_counts_nothing_or_without_end_is_refused(header):
+    with pytest.raises(BrokenDiff, match="can't be read"):
+        diff.parse(f"diff --git a/x b/x\n--- a/x\n+++ b/x\n{header}\n")
+
+
+def test_a_byte_order_mark_hides_no_file():
+    text = b"\xef\xbb\xbfdiff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"
+
+    assert [file.path for file in diff.parse(text).files] == ["x"]
+
+
+def test_many_carriage_returns_are_no_deep_matter():
+    with pytest.raises(BrokenDiff):
+        diff.parse(b"diff --git a/x b/x" + b"\r" * 3_000 + b"\n--- a/x\n")

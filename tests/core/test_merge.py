@@ -185,3 +185,14 @@ def test_an_unchanged_line_reported_on_the_old_side_counts_on_the_new():
 
     assert finding is not None
     assert (finding.side, finding.line) == (Side.RIGHT, 6)
+
+
+def test_a_quote_of_gits_remark_on_a_missing_newline_stands_nowhere():
+    text = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n\\ No newline at end of file\n"
+    found = Findings("r", diff.parse(text), least_severity=Severity.LOW)
+
+    assert (
+        found.add(reported(path="x", line=7, quote="No newline at end of file"), chunk="c", source="m")
+        is None
+    )
+    assert found.dropped == {Dropped.NOT_IN_DIFF: 1}
