@@ -70,22 +70,31 @@ def _related(chunks: Sequence[Chunk]) -> list[list[Chunk]]:
     for chunk in chunks:
         by_path.setdefault(chunk.path, []).append(chunk)
     sources: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    near: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
     for path in by_path:
         if _tested_stem(path) is None:
             sources[_stem(path), _language(path)].append(path)
+            near[_stem(path), _language(path), _folder(path)].append(path)
     clusters: dict[str, list[Chunk]] = {}
     for path, found in by_path.items():
-        clusters.setdefault(_home(path, sources), []).extend(found)
+        clusters.setdefault(_home(path, sources, near), []).extend(found)
     return [
         sorted(cluster, key=lambda chunk: _tested_stem(chunk.path) is not None)
         for cluster in clusters.values()
     ]
 
 
-def _home(path: str, sources: dict[tuple[str, str], list[str]]) -> str:
+_MOST_NAMESAKES = 50  # where every folder has its `index.js`, the folder alone is relation enough
+
+
+def _home(
+    path: str, sources: dict[tuple[str, str], list[str]], near: dict[tuple[str, str, str], list[str]]
+) -> str:
     """The source that a test is of, the nearest of several with its name; else the file itself."""
     tested = _tested_stem(path)
     candidates = sources.get((tested, _language(path)), []) if tested is not None else []
+    if len(candidates) > _MOST_NAMESAKES:
+        candidates = near.get((tested or "", _language(path), _folder(path)), [])
     return max(candidates, key=lambda source: _shared_folders(source, path), default=path)
 
 

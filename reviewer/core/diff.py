@@ -123,6 +123,10 @@ def parse(raw: bytes | str, *, max_bytes: int = MAX_DIFF_BYTES) -> Diff:
         # A mailer or a checkout made every line end in "\r\n"; git quotes a path that ends in "\r"
         raw = raw.replace(b"\r\n", b"\n")
         starts = _line_starts(raw, b"diff --git ")
+    if not raw.startswith(b"From ") and _next_file_lines(raw[: starts[0]], 0) is not None:
+        raise BrokenDiff(
+            "a diff without `diff --git` lines stands before one with them; give one kind at a time"
+        )
     files = (_read_section(raw, start, end) for start, end in pairwise([*starts, len(raw)]))
     return Diff(tuple(_type_changes_joined(files)))
 
@@ -188,7 +192,10 @@ def _line_starts(raw: bytes, start: bytes) -> list[int]:
 def _read_section(raw: bytes, start: int, end: int) -> FileChange:
     """One file, from its `diff --git` line to the next."""
     header = read_header(raw, start, end)
-    hunks, _ = read_hunks(raw, header.body, end, path=header.new, plain=False)
+    hunks, rest = read_hunks(raw, header.body, end, path=header.new, plain=False)
+    # Behind the signature of a mail comes the next mail, which may say anything
+    if not raw.startswith(b"-- \n", rest) and raw.find(b"\n@@ -", max(rest - 1, start), end) >= 0:
+        raise BrokenDiff(f"the diff of {header.new!r} holds hunks behind something that is none of it")
     if header.incomplete is not None and end == len(raw):
         raise BrokenDiff(f"the diff ends in the middle of the header of {header.new!r}: {header.incomplete}")
     return FileChange(

@@ -101,3 +101,10 @@ def test_every_chunk_travels_once_and_no_batch_is_over_its_target():
     assert sorted(each.path for batch in batches for each in batch.chunks) == sorted(paths)
     assert all(batch.tokens <= target for batch in batches)
     assert len({batch.id for batch in batches}) == len(batches)
+
+
+def test_where_every_folder_has_such_a_source_a_test_goes_to_that_of_its_own():
+    paths = [f"d{n}/{name}" for n in range(80) for name in ("index.js", "index.test.js")]
+
+    for batch in travel(paths, per_batch=2):
+        assert len({path.partition("/")[0] for path in batch}) == 1

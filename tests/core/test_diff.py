@@ -138,3 +138,22 @@ def test_a_byte_order_mark_hides_no_file():
 def test_many_carriage_returns_are_no_deep_matter():
     with pytest.raises(BrokenDiff):
         diff.parse(b"diff --git a/x b/x" + b"\r" * 3_000 + b"\n--- a/x\n")
+
+
+HEAD = "diff --git a/x b/x\n--- a/x\n+++ b/x\n"
+HUNK = "@@ -1 +1 @@\n-a\n+b\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{HEAD}{HUNK}GARBAGE\n@@ -5 +5 @@\n-c\n+d\n",
+        f"diff --git a/x b/x\nold mode 1\nnew mode 2\nfoo\n--- a/x\n+++ b/x\n{HUNK}",
+        f"{HEAD}{HUNK}diff -ru a/p b/p\n--- a/p\n+++ b/p\n{HUNK}",
+        f"--- a/p\n+++ b/p\n{HUNK}{HEAD}{HUNK}",
+    ],
+    ids=["between hunks", "in a header", "plain behind git", "plain before git"],
+)
+def test_what_stands_in_the_way_of_hunks_never_hides_them(text):
+    with pytest.raises(BrokenDiff):
+        diff.parse(text)
