@@ -8,24 +8,27 @@ from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import uuid4
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from reviewer import git, pipeline
+from reviewer import git, pipeline, telling
 from reviewer import settings as settings_module
 from reviewer.core import diff as diffs
+from reviewer.core.budget import Payer
 from reviewer.core.diff import Diff
 from reviewer.core.events import Subject
 from reviewer.core.findings import Severity
 from reviewer.core.plan import Plan
 from reviewer.errors import BadInput, BadRange, SluiceError
 from reviewer.formats import Format, Json, Sarif, Sse, Text, print_json
-from reviewer.local import LocalRates, NoFiles, NoLedger, SystemClock
+from reviewer.job import Job, Ports
+from reviewer.local import LocalBudgets, LocalRates, NoFiles, NoLedger, SystemClock
 from reviewer.ports import Sources
-from reviewer.wiring import EngineChoice, Reviewer, open_reviewer
+from reviewer.wiring import EngineChoice, Reviewer, caps, open_reviewer
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -108,23 +111,29 @@ async def _review(  # noqa: PLR0917 - one caller, in the order of the command's 
     settings = settings_module.read()
     parsed, sources, head = await _read(range_, diff, repo, settings.sluice_max_diff_bytes)
     async with open_reviewer(settings, choice) as reviewer:
-        rates = LocalRates(reviewer.family)
-        ports = pipeline.Ports(reviewer.engine, NoLedger(), out, rates, SystemClock())
-        subject = Subject(review="local", repository=_name_of(repo), head_sha=head)
-        job = pipeline.Job(
-            subject=subject,
-            diff=parsed,
-            sources=sources,
-            limits=reviewer.limits,
-            policy=reviewer.policy,
-            notice=reviewer.notice,
-            concurrency=reviewer.concurrency,
+        ports = Ports(
+            reviewer.engine, NoLedger(), out, LocalRates(), LocalBudgets(caps(settings)), SystemClock()
         )
-        outcome = await pipeline.review(job, ports)
+        subject = Subject(review=uuid4().hex, repository=_name_of(repo), head_sha=head)
+        outcome = await pipeline.review(_job(reviewer, subject, parsed, sources), ports)
     out.close(outcome)
     if outcome.unreviewed:
         return COULD_NOT
     return FOUND if any(finding.severity.at_least(fail_on) for finding in outcome.findings) else CLEAN
+
+
+def _job(reviewer: Reviewer, subject: Subject, diff: Diff, sources: Sources) -> Job:
+    return Job(
+        subject=subject,
+        diff=diff,
+        sources=sources,
+        limits=reviewer.limits,
+        models=reviewer.models(subject.review),
+        payer=Payer(subject.review),
+        policy=reviewer.policy,
+        notice=reviewer.notice,
+        concurrency=reviewer.concurrency,
+    )
 
 
 def _name_of(repo: Path) -> str:
@@ -176,9 +185,10 @@ async def _plan(
     range_: str | None, diff: str | None, repo: Path, choice: EngineChoice, *, as_json: bool
 ) -> int:
     settings = settings_module.read()
-    parsed, _, _ = await _read(range_, diff, repo, settings.sluice_max_diff_bytes)
+    parsed, sources, head = await _read(range_, diff, repo, settings.sluice_max_diff_bytes)
     async with open_reviewer(settings, choice) as reviewer:
-        planned = await pipeline.prepare(parsed, reviewer.policy, reviewer.limits, reviewer.engine)
+        subject = Subject(review=uuid4().hex, repository=_name_of(repo), head_sha=head)
+        planned = await pipeline.prepare(_job(reviewer, subject, parsed, sources), reviewer.engine)
         if as_json:
             print_json(plan_json(planned, reviewer))
         else:
@@ -189,6 +199,7 @@ async def _plan(
 def plan_json(planned: Plan, reviewer: Reviewer) -> dict[str, Any]:
     """The plan as `sluice plan --json` prints it; line counts of binary files are null."""
     coverage = planned.promised()
+    routes = {chunk.id: batch.route for batch in planned.batches for chunk in batch.chunks}
     return {
         "engine": reviewer.engine.name,
         "notice": reviewer.notice,
@@ -215,6 +226,8 @@ def plan_json(planned: Plan, reviewer: Reviewer) -> dict[str, Any]:
                 "part": chunk.part,
                 "parts": chunk.parts,
                 "trimmed_lines": chunk.trimmed,
+                "model": routes[chunk.id].model,
+                "route": routes[chunk.id].reason,
             }
             for chunk in planned.chunks
         ],
@@ -225,7 +238,7 @@ def plan_json(planned: Plan, reviewer: Reviewer) -> dict[str, Any]:
             "trimmed_lines": coverage.trimmed,
         },
         "batches": [[chunk.id for chunk in batch.chunks] for batch in planned.batches],
-        "totals": {"tokens": planned.tokens, "cost": reviewer.engine.price(planned.tokens)},
+        "totals": {"tokens": planned.tokens, "cost": telling.price(planned, reviewer.engine)},
     }
 
 
@@ -240,7 +253,7 @@ def _print_plan(planned: Plan, reviewer: Reviewer) -> None:
         row = (path, item.file.status, f"{item.file.changed_lines:,}", str(len(item.chunks)), f"{tokens:,}")
         table.add_row(*row, item.skipped or "")
     console.print(table)
-    price = reviewer.engine.price(planned.tokens)
+    price = telling.price(planned, reviewer.engine)
     cost = "nothing is bought" if price is None else f"about ${price:.4f} for input"
     coverage = planned.promised()
     left = "".join(f", {lines:,} not ({reason})" for reason, lines in coverage.not_reviewed.items())

@@ -11,12 +11,17 @@
     │   ├── BadRange                 git does not know the range, or this is no repository
     │   └── BadSettings              environment or .env
     ├── EngineError                  the model or an analyzer did not deliver
-    │   ├── EngineUnavailable        retryable: overload, rate limit, connection, time-out
+    │   ├── EngineUnavailable        retryable: rate limit, connection, time-out
+    │   │   ├── EngineOverloaded     retryable: the provider has too much to do
+    │   │   └── EnginePaused         retryable: it failed so often that it is left alone for a while
     │   ├── StreamCut                retryable: the answer ended before its end
     │   ├── EngineMisconfigured      final: key, model name, or request refused
     │   ├── PromptTooLarge           final: does not fit the model's context window
     │   ├── SpendLimitReached        final: the provider's own spending cap
-    │   └── EngineRefused            final: the model declined to answer
+    │   ├── OverBudget               final: a cap of ours would be exceeded
+    │   ├── EngineRefused            final: the model declined to answer
+    │   ├── AnswerUnfinished         final: no room was enough for the whole answer
+    │   └── NotReported              final: the model wrote text, and reported nothing
     ├── ForgeError                   GitHub did not do what was asked
     │   ├── ForgeUnavailable         retryable: 5xx, connection, time-out
     │   ├── ForgeRateLimited         retryable: after `retry_after` seconds
@@ -87,6 +92,14 @@ class EngineUnavailable(EngineError):
         self.retry_after = retry_after
 
 
+class EngineOverloaded(EngineUnavailable):
+    """The provider says that it has too much to do: another model may have less."""
+
+
+class EnginePaused(EngineUnavailable):
+    """Not asked at all: it failed so often that it is left alone for `retry_after` seconds."""
+
+
 class StreamCut(EngineError):
     """The stream ended, or stood still, before the message was complete."""
 
@@ -105,8 +118,28 @@ class SpendLimitReached(EngineError):
     """The provider's spending cap is reached; waiting does not help."""
 
 
+class OverBudget(EngineError):
+    """A cap of ours would be exceeded.
+
+    Attributes:
+        scope: what the cap bounds, in words for people.
+    """
+
+    def __init__(self, message: str, *, scope: str) -> None:
+        super().__init__(message)
+        self.scope = scope
+
+
 class EngineRefused(EngineError):
     """The model declined to review this text."""
+
+
+class AnswerUnfinished(EngineError):
+    """However small the text and large the room, the answer did not come to its end."""
+
+
+class NotReported(EngineError):
+    """The model answered in words and reported nothing, not even that there is nothing."""
 
 
 class ForgeError(SluiceError):

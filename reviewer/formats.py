@@ -15,7 +15,7 @@ from rich.markup import escape
 from reviewer.core import events
 from reviewer.core.events import Event, Subject
 from reviewer.core.findings import Finding, Severity
-from reviewer.pipeline import Outcome
+from reviewer.job import Outcome
 from reviewer.ports import Feed
 
 
@@ -66,8 +66,11 @@ def _text_of(event: Event) -> str | None:  # noqa: PLR0911 - one return for each
         case events.ChunkStarted(path=path, lines=(first, last)):
             part = f" part {event.part} of {event.parts}" if event.parts > 1 else ""
             return f"[dim]reviewing[/] {escape(path)}{part} [dim]lines {first}-{last}[/]"
-        case events.ChunkRetrying(attempt=attempt, wait=wait, reason=reason):
-            return f"[yellow]attempt {attempt} failed[/] ({escape(reason)}); the next in {wait:.1f} s"
+        case events.ChunkRetrying(attempt=attempt, wait=wait, reason=reason, model=model):
+            next_ = f"{model or 'the next'} in {wait:.1f} s" if wait else f"{model or 'the next'} now"
+            return f"[yellow]attempt {attempt} did not do[/] ({escape(reason)}); {escape(next_)}"
+        case events.ReviewPostponed(reason=reason, wait=wait):
+            return f"[yellow]postponed for {wait:.0f} s[/]: {escape(reason)}"
         case events.ChunkFailed(path=path, reason=reason):
             return f"[red]not reviewed[/] {escape(path)}: {escape(reason)}"
         case events.FindingMade(finding=finding):
@@ -117,7 +120,7 @@ def _summary(outcome: Outcome) -> str:
         parts.append(f"{coverage.trimmed:,} too long to be shown whole")
     parts += [f"{count} dropped ({escape(reason)})" for reason, count in outcome.dropped.items()]
     if outcome.usage.total:
-        parts.append(f"{outcome.usage.total:,} tokens")
+        parts.append(f"{outcome.usage.total:,} tokens in {outcome.calls} calls")
     if outcome.cost is not None:
         parts.append(f"${outcome.cost:.4f}")
     return "; ".join([*parts, f"{outcome.seconds:.1f} s"])

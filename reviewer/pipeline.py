@@ -10,130 +10,47 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from reviewer import telling
 from reviewer.context import Context
+from reviewer.core import recall
 from reviewer.core.batches import Batch
 from reviewer.core.chunks import Chunk
-from reviewer.core.coverage import Coverage, Reason
-from reviewer.core.diff import Diff, readable
+from reviewer.core.coverage import Reason
 from reviewer.core.events import (
-    ChunkCompleted,
-    ChunkFailed,
     ChunkProgress,
     ChunkRetrying,
-    ChunkStarted,
     Event,
     FindingMade,
-    PlannedChunk,
-    ReviewCompleted,
-    ReviewPlanned,
-    ReviewStarted,
-    SkippedFile,
-    Subject,
     Usage,
 )
-from reviewer.core.findings import Finding, ReportedFinding, Severity
+from reviewer.core.findings import ReportedFinding
 from reviewer.core.merge import Findings
-from reviewer.core.plan import Limits, Plan, plan
-from reviewer.core.policy import Policy
+from reviewer.core.plan import Plan, plan
+from reviewer.core.prompt import build
+from reviewer.core.routing import Route
 from reviewer.core.tokens import Estimator, plausible
-from reviewer.errors import EngineError
+from reviewer.errors import AnswerUnfinished, EngineError, EngineRefused, OverBudget
+from reviewer.job import Job, Outcome, Ports
 from reviewer.ports import (
     BatchDone,
-    Clock,
     Engine,
     EngineNews,
-    Feed,
-    Ledger,
     LedgerEntry,
     Malformed,
     Progress,
-    Rates,
     Reported,
     Retrying,
-    Sources,
+    Task,
+    Tell,
 )
+from reviewer.spending import ReviewPurse
 
 OFF_SCHEMA = "off the schema"
 MOST_COUNTS = 20
 """Files of one review whose tokens are counted by the server at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """The adapters a review works through."""
-
-    engine: Engine
-    ledger: Ledger
-    feed: Feed
-    rates: Rates
-    clock: Clock
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What to review, and within which bounds.
-
-    Attributes:
-        notice: what the reader must know about the engine, such as that no model is configured.
-        concurrency: batches under review at once.
-    """
-
-    subject: Subject
-    diff: Diff
-    sources: Sources
-    limits: Limits
-    policy: Policy = field(default_factory=Policy)
-    notice: str | None = None
-    concurrency: int = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A review that ran to its end, though single chunks may have failed.
-
-    Attributes:
-        errors: by chunk id, why an engine gave up on it.
-    """
-
-    plan: Plan
-    findings: tuple[Finding, ...]
-    dropped: dict[str, int]
-    errors: dict[str, EngineError]
-    coverage: Coverage
-    usage: Usage
-    cost: float | None
-    seconds: float
-    notes: tuple[str, ...]
-
-    @property
-    def failed(self) -> dict[str, str]:
-        """By chunk id, why it was not reviewed, in words for people."""
-        return {chunk: str(error) for chunk, error in self.errors.items()}
-
-    @property
-    def unreviewed(self) -> EngineError | None:
-        """The reason, if there were chunks and none of them could be reviewed."""
-        if not self.errors or len(self.errors) < len(self.plan.chunks):
-            return None
-        return next(iter(self.errors.values()))
-
-    def completed(self) -> ReviewCompleted:
-        """The event that ends the review."""
-        counts = {severity.value: 0 for severity in Severity}
-        for finding in self.findings:
-            counts[finding.severity] += 1
-        return ReviewCompleted(
-            findings=len(self.findings),
-            by_severity=counts,
-            dropped=self.dropped,
-            coverage=self.coverage,
-            usage=self.usage,
-            cost=self.cost,
-            seconds=self.seconds,
-        )
 
 
 async def review(job: Job, ports: Ports) -> Outcome:
@@ -142,11 +59,11 @@ async def review(job: Job, ports: Ports) -> Outcome:
     Chunks whose engine fails are reported as such; the rest of the review goes on.
     """
     began = ports.clock.monotonic()
-    await ports.feed.append(job.subject, [ReviewStarted(engine=ports.engine.name, notice=job.notice)])
-    planned = await prepare(job.diff, job.policy, job.limits, ports.engine)
+    await ports.feed.append(job.subject, [telling.beginning(job, ports.engine)])
+    planned = await prepare(job, ports.engine)
     async with Context(job.sources, job.limits) as context:
         run = _Run(job, ports, planned, began, context)
-        await run.say(await asyncio.to_thread(_announcement, planned, ports.engine))
+        await run.say(await asyncio.to_thread(telling.announcement, planned, ports.engine))
         waiting = iter(planned.batches)
         async with asyncio.TaskGroup() as tasks:
             for _ in range(job.concurrency):
@@ -154,52 +71,36 @@ async def review(job: Job, ports: Ports) -> Outcome:
     return await asyncio.to_thread(run.outcome)  # many files make many rows
 
 
-async def prepare(diff: Diff, policy: Policy, limits: Limits, engine: Engine) -> Plan:
+async def prepare(job: Job, engine: Engine) -> Plan:
     """Plan a review. Where an estimate is too near to the limit to trust, the engine is asked to count."""
-    planned = await asyncio.to_thread(plan, diff, policy, limits)
+    planned = await asyncio.to_thread(plan, job.diff, job.policy, job.limits, job.models)
     doubtful = await asyncio.to_thread(planned.doubtful)
     asked = list(islice(doubtful.items(), MOST_COUNTS))
     counts = await asyncio.gather(*(engine.count(whole) for _, whole in asked))
+    sizes = await asyncio.to_thread(lambda: [build(whole).size for _, whole in asked])
     estimators = {
-        position: Estimator((_size(whole) + limits.overhead + limits.frame) / counted)
-        for (position, whole), counted in zip(asked, counts, strict=True)
-        if counted and plausible(_size(whole), counted)
+        position: Estimator(size / counted)
+        for (position, _), size, counted in zip(asked, sizes, counts, strict=True)
+        if counted and plausible(size, counted)
     }
     return await asyncio.to_thread(planned.recut, estimators) if estimators else planned
 
 
-def _size(batch: Batch) -> int:
-    return sum(piece.size for chunk in batch.chunks for piece in chunk.pieces)
+def ledger_key(chunk: Chunk, job: Job, engine: Engine, model: str, *, only_here: bool = False) -> str:
+    """What a chunk's answer depends on: the same key would be answered the same, wherever the chunk stands.
 
-
-def ledger_key(chunk: Chunk, job: Job, engine: Engine) -> str:
-    """What a chunk's answer depends on: the same key would be answered the same."""
+    Args:
+        chunk: as it is sent.
+        job: whose policy and head count.
+        engine: who answers.
+        model: that it was routed to.
+        only_here: the answer holds for this review alone, since the model that was wanted did not give it.
+    """
     head = job.subject.head_sha if engine.reads_files else None
-    parts = (engine.name, engine.model, engine.version, job.policy.digest, head, chunk.path, chunk.text())
+    review_ = job.payer.review if only_here else None
+    asked = (engine.name, model, engine.version, job.policy.digest)
+    parts = (*asked, head, review_, chunk.path, chunk.file.status, recall.stable_text(chunk))
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _announcement(planned: Plan, engine: Engine) -> ReviewPlanned:
-    return ReviewPlanned(
-        files=len(planned.files),
-        chunks=[
-            PlannedChunk(
-                id=chunk.id,
-                path=readable(chunk.path),
-                part=chunk.part,
-                parts=chunk.parts,
-                lines=chunk.span,
-                tokens=chunk.tokens,
-            )
-            for chunk in planned.chunks
-        ],
-        changed_lines=planned.diff.changed_lines,
-        estimated_tokens=planned.tokens,
-        estimated_cost=engine.price(planned.tokens),
-        skipped=[
-            SkippedFile(path=readable(f.file.path), reason=f.skipped) for f in planned.files if f.skipped
-        ],
-    )
 
 
 @dataclass(slots=True)
@@ -220,12 +121,13 @@ class _Run:
         self._ports = ports
         self._began = began
         self._context = context
+        self._version = ports.engine.version
+        self._purse = ReviewPurse(ports.budgets, job.payer)
         self._placing = asyncio.Lock()
         self._findings = Findings(job.subject.review, job.diff, least_severity=job.policy.least_severity)
         self._reviewed: set[str] = set()
         self._failures: dict[str, EngineError] = {}
-        self._usage = Usage()
-        self._costs: list[float] = []
+        self._first_token: float | None = None
         self._notes: dict[str, None] = {}
 
     async def say(self, *events: Event) -> None:
@@ -236,13 +138,29 @@ class _Run:
         for batch in waiting:
             wanted: list[Chunk] = []
             for chunk in await self._surrounded(batch):
-                entry = await self._ports.ledger.find(self._key(chunk))
+                entry = await self._known(chunk, batch.route.model)
                 if entry is None:
                     wanted.append(chunk)
                 else:
-                    await self._recall(chunk, entry)
+                    await self._recall(chunk, batch.route, entry)
             if wanted:
-                await self._buy(Batch(batch.id, tuple(wanted)))
+                await self._buy(replace(batch, chunks=tuple(wanted)))
+
+    def outcome(self) -> Outcome:
+        failed = {chunk: _reason(error) for chunk, error in self._failures.items()}
+        return Outcome(
+            plan=self.plan,
+            findings=self._findings.standing,
+            dropped=dict(self._findings.dropped),
+            errors=self._failures,
+            coverage=self.plan.coverage(self._reviewed, failed),
+            usage=self._purse.usage,
+            cost=self._purse.cost,
+            calls=self._purse.calls,
+            time_to_first_token=self._first_token,
+            seconds=round(self._ports.clock.monotonic() - self._began, 3),
+            notes=tuple(self._notes),
+        )
 
     async def _surrounded(self, batch: Batch) -> Sequence[Chunk]:
         """The chunks as they are sent: an engine that reads whole files needs to be shown no more of them."""
@@ -250,123 +168,122 @@ class _Run:
             return batch.chunks
         return await asyncio.gather(*map(self._context.around, batch.chunks))
 
-    def outcome(self) -> Outcome:
-        return Outcome(
-            plan=self.plan,
-            findings=self._findings.standing,
-            dropped=dict(self._findings.dropped),
-            errors=self._failures,
-            coverage=self.plan.coverage(self._reviewed, dict.fromkeys(self._failures, Reason.ENGINE_FAILED)),
-            usage=self._usage,
-            cost=sum(self._costs) if self._costs else None,
-            seconds=round(self._ports.clock.monotonic() - self._began, 3),
-            notes=tuple(self._notes),
-        )
+    async def _known(self, chunk: Chunk, model: str) -> LedgerEntry | None:
+        """What the wanted model has said of the chunk, or the fallback in an earlier run of this review."""
+        for only_here in (False, True):
+            entry = await self._ports.ledger.find(
+                self._key(chunk, model, only_here=only_here), self._job.payer
+            )
+            if entry is not None:
+                return entry
+        return None
 
-    def _key(self, chunk: Chunk) -> str:
-        return ledger_key(chunk, self._job, self._ports.engine)
+    def _key(self, chunk: Chunk, model: str, *, only_here: bool) -> str:
+        return ledger_key(chunk, self._job, self._ports.engine, model, only_here=only_here)
 
-    async def _recall(self, chunk: Chunk, entry: LedgerEntry) -> None:
-        """A chunk that was finished before: nothing is bought."""
-        heard = _Heard(malformed=entry.malformed)
-        if entry.malformed:
-            self._findings.dropped[OFF_SCHEMA] += entry.malformed
-        for reported in entry.findings:
-            await self._stand(chunk, heard, reported)
+    async def _recall(self, chunk: Chunk, route: Route, entry: LedgerEntry) -> None:
+        """A chunk that was finished before: nothing is bought, and its findings go where it stands now."""
+        heard = _Heard()
+        for remembered in entry.findings:
+            await self._stand(chunk, heard, recall.recall(chunk, remembered), route.model)
         self._note(entry.notes)
-        await self._finish(chunk, heard, BatchDone(notes=entry.notes), seconds=0.0, from_ledger=True)
+        self._reviewed.add(chunk.id)
+        await self.say(telling.known(chunk, route, self._version, entry.notes, standing=heard.standing))
 
     async def _buy(self, batch: Batch) -> None:
         began = self._ports.clock.monotonic()
         heard = {chunk.id: _Heard() for chunk in batch.chunks}
-        model = self._ports.engine.model
-        await self.say(*(_started(chunk, model) for chunk in batch.chunks))
+        await self.say(*(telling.started(chunk, batch.route, self._version) for chunk in batch.chunks))
 
         async def tell(news: EngineNews) -> None:
             await self._hear(batch, heard, news)
 
-        try:
-            done = await self._ports.engine.review(batch, self._job.sources, tell)
-        except EngineError as error:
-            for chunk in batch.chunks:
-                self._failures[chunk.id] = error
-            await self.say(
-                *(
-                    ChunkFailed(chunk=chunk.id, path=readable(chunk.path), reason=str(error))
-                    for chunk in batch.chunks
-                )
-            )
-            return
+        done = await self._done(batch, tell)
         self._note(done.notes)
-        if done.sample is not None:
-            await self._ports.rates.learn(done.sample)
-        self._usage += done.usage
-        if done.cost is not None:
-            self._costs.append(done.cost)
+        for sample in done.samples:
+            await self._ports.rates.learn(sample)
+        if done.time_to_first_token is not None and self._first_token is None:
+            self._first_token = round(began - self._began + done.time_to_first_token, 3)
         seconds = round(self._ports.clock.monotonic() - began, 3)
         for chunk, share in zip(batch.chunks, _shares(done, batch.chunks), strict=True):
-            said = heard[chunk.id]
-            entry = LedgerEntry(tuple(said.reported), said.malformed, share.usage, share.cost, done.notes)
-            await self._ports.ledger.store(self._key(chunk), entry, self._job.subject)
-            await self._finish(chunk, said, share, seconds=seconds, from_ledger=False)
+            if chunk.id in done.failed:
+                await self._fail(chunk, batch.route, share)
+            else:
+                await self._finish(chunk, batch.route, heard[chunk.id], share, seconds)
+
+    async def _done(self, batch: Batch, tell: Tell) -> BatchDone:
+        subject = self._job.subject
+        task = Task(
+            batch=batch,
+            fallback=self._job.models.fallback,
+            sources=self._job.sources,
+            purse=self._purse,
+            repository=subject.repository,
+        )
+        try:
+            return await self._ports.engine.review(task, tell)
+        except EngineError as error:
+            return BatchDone(failed={chunk.id: error for chunk in batch.chunks})
+
+    async def _finish(
+        self, chunk: Chunk, route: Route, said: _Heard, share: BatchDone, seconds: float
+    ) -> None:
+        if not said.malformed:  # what could not be read may be better next time
+            findings = tuple(recall.remember(chunk, reported) for reported in said.reported)
+            entry = LedgerEntry(findings, share.usage, share.cost, share.notes)
+            key = self._key(chunk, route.model, only_here=chunk.id in share.by_fallback)
+            await self._ports.ledger.store(key, entry, self._job.payer, self._job.subject.repository)
+        self._reviewed.add(chunk.id)
+        dropped = len(said.reported) + said.malformed - said.standing
+        event = telling.bought(
+            chunk, route, self._version, share, standing=said.standing, dropped=dropped, seconds=seconds
+        )
+        await self.say(event)
+
+    async def _fail(self, chunk: Chunk, route: Route, share: BatchDone) -> None:
+        error = self._failures[chunk.id] = share.failed[chunk.id]
+        await self.say(telling.failed(chunk, route, self._version, share, error))
 
     async def _hear(self, batch: Batch, heard: dict[str, _Heard], news: EngineNews) -> None:
         first = batch.chunks[0]
         match news:
-            case Reported(finding):
+            case Reported(finding, source):
                 chunk = _chunk_of(batch, finding)
                 heard[chunk.id].reported.append(finding)
-                await self._stand(chunk, heard[chunk.id], finding)
+                await self._stand(chunk, heard[chunk.id], finding, source)
             case Malformed():
                 heard[first.id].malformed += 1
                 self._findings.dropped[OFF_SCHEMA] += 1
             case Progress(tokens):
                 await self.say(ChunkProgress(chunk=first.id, output_tokens=tokens))
-            case Retrying(attempt, wait, reason):
-                await self.say(ChunkRetrying(chunk=first.id, attempt=attempt, wait=wait, reason=reason))
+            case Retrying(attempt, wait, reason, model):
+                event = ChunkRetrying(chunk=first.id, attempt=attempt, wait=wait, reason=reason, model=model)
+                await self.say(event)
 
-    async def _stand(self, chunk: Chunk, heard: _Heard, reported: ReportedFinding) -> None:
+    async def _stand(self, chunk: Chunk, heard: _Heard, reported: ReportedFinding, source: str) -> None:
         async with self._placing:
             heavy = self._findings.is_heavy(reported)
             place = self._findings.place
             placed = await asyncio.to_thread(place, reported) if heavy else place(reported)
-        finding = self._findings.add(reported, chunk=chunk.id, source=self._ports.engine.model, placed=placed)
+        finding = self._findings.add(reported, chunk=chunk.id, source=source, placed=placed)
         if finding is not None:
             heard.standing += 1
-            await self.say(FindingMade(finding=finding))
-
-    async def _finish(
-        self, chunk: Chunk, heard: _Heard, done: BatchDone, *, seconds: float, from_ledger: bool
-    ) -> None:
-        self._reviewed.add(chunk.id)
-        await self.say(
-            ChunkCompleted(
-                chunk=chunk.id,
-                path=readable(chunk.path),
-                source="ledger" if from_ledger else "engine",
-                findings=heard.standing,
-                dropped=len(heard.reported) + heard.malformed - heard.standing if not from_ledger else 0,
-                usage=done.usage,
-                cost=done.cost,
-                time_to_first_token=done.time_to_first_token,
-                seconds=seconds,
-                notes=list(done.notes),
-            )
-        )
+            await self.say(FindingMade(finding=finding, prompt=self._version))
 
     def _note(self, notes: Sequence[str]) -> None:
         self._notes.update(dict.fromkeys(notes))
 
 
-def _started(chunk: Chunk, model: str) -> ChunkStarted:
-    return ChunkStarted(
-        chunk=chunk.id,
-        path=readable(chunk.path),
-        part=chunk.part,
-        parts=chunk.parts,
-        lines=chunk.span,
-        model=model,
-    )
+def _reason(error: EngineError) -> Reason:
+    match error:
+        case OverBudget():
+            return Reason.OVER_BUDGET
+        case EngineRefused():
+            return Reason.REFUSED
+        case AnswerUnfinished():
+            return Reason.UNFINISHED
+        case _:
+            return Reason.ENGINE_FAILED
 
 
 def _chunk_of(batch: Batch, finding: ReportedFinding) -> Chunk:
@@ -389,5 +306,5 @@ def _shares(done: BatchDone, chunks: Sequence[Chunk]) -> list[BatchDone]:
         cost = None if done.cost is None else done.cost * part
         rest = Usage(**{name: count - getattr(usage, name) for name, count in rest.model_dump().items()})
         rest_cost = None if rest_cost is None or cost is None else rest_cost - cost
-        shares.append(BatchDone(usage, cost, done.time_to_first_token, done.notes))
-    return [*shares, BatchDone(rest, rest_cost, done.time_to_first_token, done.notes)]
+        shares.append(replace(done, usage=usage, cost=cost))
+    return [*shares, replace(done, usage=rest, cost=rest_cost)]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from reviewer.core.batches import Batch
+from reviewer.core.budget import Amount, Payer
 from reviewer.core.events import Event, Subject, Usage
 from reviewer.core.findings import ReportedFinding
-from reviewer.core.tokens import Calibration
+from reviewer.core.recall import Remembered
+from reviewer.core.tokens import Calibration, Family
+from reviewer.errors import EngineError
 
 
 class Sources(Protocol):
@@ -40,9 +43,10 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The engine has finished writing one finding."""
+    """The engine has finished writing one finding; `source` is the model's id or the analyzers' names."""
 
     finding: ReportedFinding
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +65,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """Attempt number `attempt` failed; the next begins after `wait` seconds."""
+    """Attempt number `attempt` did not do; `model` is asked next, after `wait` seconds."""
 
     attempt: int
     wait: float
     reason: str
+    model: str
 
 
 EngineNews = Reported | Malformed | Progress | Retrying
@@ -76,27 +81,123 @@ Tell = Callable[[EngineNews], Awaitable[None]]
 class Sample:
     """The prompt of one call: its bytes, and its tokens as the server counted them."""
 
+    family: Family
     size: int
     tokens: int
 
 
 @dataclass(frozen=True, slots=True)
-class BatchDone:
-    """A batch reviewed to its end.
+class Reservation:
+    """A part of the payer's budgets set aside for one call."""
+
+    id: int
+    payer: Payer
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One call to a model, for the account of it.
 
     Attributes:
-        usage: of all attempts.
+        repository: of the review.
+        model: its id.
+        chunks: ids of the chunks it was about.
+        route: why this model was asked.
+        usage: what the server told, or the most it can have been where it told nothing.
+        cost: in USD; None where the price is unknown.
+        certain: the server told the whole usage.
+        time_to_first_token: seconds; None if none came.
+        seconds: from request to end.
+        stop_reason: as the server named it; None if the answer did not end.
+        error: what went wrong, for people; None if nothing did.
+    """
+
+    repository: str
+    model: str
+    chunks: tuple[str, ...]
+    route: str
+    usage: Usage
+    cost: float | None
+    certain: bool
+    time_to_first_token: float | None
+    seconds: float
+    stop_reason: str | None
+    error: str | None
+
+
+class Budgets(Protocol):
+    """What payers have spent and set aside, and the account of every call."""
+
+    async def reserve(self, payer: Payer, amount: Amount) -> Reservation:
+        """Set a part aside in every scope of the payer, or in none.
+
+        Raises:
+            OverBudget: a cap would be exceeded.
+        """
+        ...
+
+    async def settle(self, reservation: Reservation, call: CallRecord) -> None:
+        """Put what a call took in place of what was set aside for it, and keep the record."""
+        ...
+
+
+class Purse(Protocol):
+    """What one review may spend."""
+
+    async def reserve(self, amount: Amount) -> Reservation:
+        """As `Budgets`, but if the review's own calls under way may leave enough, wait for them first."""
+        ...
+
+    async def settle(self, reservation: Reservation, call: CallRecord) -> None:
+        """As `Budgets`."""
+        ...
+
+    def abandon(self, reservation: Reservation) -> None:
+        """Nobody will settle it: it stays charged, and is waited for no more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What an engine is to do.
+
+    Attributes:
+        batch: the chunks, whose route names the model.
+        fallback: the model to ask when that one can't; None: there is none.
+        sources: the head's files.
+        purse: what pays for it.
+        repository: for the account.
+    """
+
+    batch: Batch
+    fallback: str | None
+    sources: Sources
+    purse: Purse
+    repository: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDone:
+    """What became of a batch.
+
+    Attributes:
+        usage: of all calls.
         cost: in USD, or None where nothing is bought or the price is unknown.
         time_to_first_token: seconds, or None.
         notes: what the reader must know, such as that some analyzers could not see a whole file.
-        sample: what the call says about tokens, if the server told its usage.
+        samples: what the calls say about tokens, if the server told its usage.
+        failed: by chunk id, why it was not reviewed to its end; what was told of it before stands.
+        by_fallback: ids of the chunks that the fallback model answered for.
     """
 
     usage: Usage = field(default_factory=Usage)
     cost: float | None = None
     time_to_first_token: float | None = None
     notes: tuple[str, ...] = ()
-    sample: Sample | None = None
+    samples: tuple[Sample, ...] = ()
+    failed: Mapping[str, EngineError] = field(default_factory=dict[str, EngineError])
+    by_fallback: frozenset[str] = frozenset()
 
 
 class Engine(Protocol):
@@ -108,17 +209,8 @@ class Engine(Protocol):
         ...
 
     @property
-    def model(self) -> str:
-        """The model's id, or the analyzers' names: the default `source` of findings."""
-        ...
-
-    @property
     def version(self) -> str:
         """Changes when the same text may get another answer: part of every ledger key."""
-        ...
-
-    async def count(self, batch: Batch) -> int | None:
-        """Tokens of the whole prompt for a batch by the model's own count, or None when it can't be had."""
         ...
 
     @property
@@ -126,39 +218,42 @@ class Engine(Protocol):
         """Whether an answer depends on whole files, so that it holds for one head only."""
         ...
 
-    def price(self, tokens: int) -> float | None:
+    def price(self, model: str, tokens: int) -> float | None:
         """What `tokens` of input are estimated to cost in USD, or None where nothing is bought."""
         ...
 
-    async def review(self, batch: Batch, sources: Sources, tell: Tell) -> BatchDone:
+    async def count(self, batch: Batch) -> int | None:
+        """Tokens of the whole prompt for a batch by the model's own count, or None when it can't be had."""
+        ...
+
+    async def review(self, task: Task, tell: Tell) -> BatchDone:
         """Review one batch, telling each finding as soon as it is complete.
 
         Raises:
-            EngineError: the batch is not reviewed; what was told before stands.
+            EngineError: nothing of the batch is reviewed; what was told before stands.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """A finished chunk: what was reported, before anchoring, and what it cost."""
+    """A finished chunk: what was reported, before anchoring, what it cost, and in which review."""
 
-    findings: tuple[ReportedFinding, ...]
-    malformed: int
+    findings: tuple[Remembered, ...]
     usage: Usage
     cost: float | None
     notes: tuple[str, ...] = ()
 
 
 class Ledger(Protocol):
-    """Finished chunk results by key."""
+    """Finished chunk results by key; each tenant has its own."""
 
-    async def find(self, key: str) -> LedgerEntry | None:
-        """The result stored under `key`."""
+    async def find(self, key: str, payer: Payer) -> LedgerEntry | None:
+        """The result stored under `key` by the payer's tenant."""
         ...
 
-    async def store(self, key: str, entry: LedgerEntry, subject: Subject) -> None:
-        """Keep a finished result and its usage, in one transaction."""
+    async def store(self, key: str, entry: LedgerEntry, payer: Payer, repository: str) -> None:
+        """Keep a finished result."""
         ...
 
 
@@ -171,9 +266,9 @@ class Feed(Protocol):
 
 
 class Rates(Protocol):
-    """What finished calls have taught about the model's tokens."""
+    """What finished calls have taught about the tokens of each family of models."""
 
-    async def read(self) -> Calibration:
+    async def read(self, family: Family) -> Calibration:
         """What is known."""
         ...
 

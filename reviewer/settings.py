@@ -5,9 +5,10 @@ This is the only module that reads the environment. Every problem is reported at
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -26,6 +27,21 @@ class Settings(BaseSettings):
     anthropic_api_key: SecretStr | None = Field(None, description="Key for Claude. Absent: analyzers review.")
     anthropic_base_url: str | None = Field(None, description="Any server that speaks the Messages API.")
     llm_model: str = Field("claude-sonnet-5-5", description="The model that reviews.")
+    llm_model_weights: Annotated[dict[str, float], NoDecode] = Field(
+        {}, description="Instead of one: models to compare, as MODEL=WEIGHT,…; each review draws one."
+    )
+    llm_small_model: str | None = Field(
+        None, description="Reviews docs, plain config and tiny edits; none: nobody does. Default: see README."
+    )
+    llm_fallback_model: str | None = Field(
+        None, description="Takes over what another can't do; none: nobody does. Default: see README."
+    )
+    llm_fallback_on_overload: bool = Field(
+        False, description="Ask the fallback at once when the provider is overloaded, not after three tries."
+    )
+    llm_capabilities: dict[str, dict[str, Any]] = Field(
+        {}, description="JSON: what models can do and cost, by id, where it differs from the built-in table."
+    )
     llm_context_window: int = Field(
         64_000, ge=4_000, description="Tokens of context used at most; half of it bounds one file's chunk."
     )
@@ -34,6 +50,31 @@ class Settings(BaseSettings):
     )
     llm_max_tokens: int = Field(16_000, ge=256, description="Output tokens of one call at most.")
     llm_concurrency: int = Field(4, ge=1, le=64, description="Calls under way at once in one review.")
+    llm_first_token_seconds: float = Field(
+        180, gt=0, description="How long a call waits for its first token."
+    )
+    llm_idle_seconds: float = Field(60, gt=0, description="How long an answer may stand still.")
+    llm_total_seconds: float = Field(600, gt=0, description="How long one call may take in all.")
+    llm_longest_wait_seconds: float = Field(
+        60, ge=0, description="Longest wait between two tries; a server that wants more is not asked again."
+    )
+
+    budget_request_tokens: int = Field(200_000, ge=0, description="Tokens of one call at most; 0: no bound.")
+    budget_request_usd: float = Field(1.0, ge=0, description="USD of one call at most; 0: no bound.")
+    budget_review_tokens: int = Field(3_000_000, ge=0, description="Tokens of one review; 0: no bound.")
+    budget_review_usd: float = Field(5.0, ge=0, description="USD of one review; 0: no bound.")
+    budget_installation_day_tokens: int = Field(
+        30_000_000, ge=0, description="Tokens of an installation per day (UTC); 0: no bound."
+    )
+    budget_installation_day_usd: float = Field(
+        50.0, ge=0, description="USD of an installation per day (UTC); 0: no bound."
+    )
+    budget_api_key_day_tokens: int = Field(
+        10_000_000, ge=0, description="Tokens of an API key per day (UTC); 0: no bound."
+    )
+    budget_api_key_day_usd: float = Field(
+        20.0, ge=0, description="USD of an API key per day (UTC); 0: no bound."
+    )
 
     github_app_id: str | None = Field(None, description="The app's id; its client id does as well.")
     github_client_id: str | None = Field(None, description="The app's client id, which GitHub recommends.")
@@ -55,6 +96,14 @@ class Settings(BaseSettings):
     sluice_max_diff_bytes: int = Field(
         MAX_DIFF_BYTES, ge=1_000, description="A larger diff is refused before it is read."
     )
+    sluice_postpone_seconds: float = Field(
+        30,
+        gt=0,
+        description="First wait of a review whose model is down; each further one is four times it.",
+    )
+    sluice_ledger_days: int = Field(
+        30, ge=1, description="A finished chunk is forgotten when no review has used it for so many days."
+    )
     sluice_ignore: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="gitignore patterns of files not to review, comma-separated."
     )
@@ -63,6 +112,23 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
+
+    @field_validator("llm_model_weights", mode="before")
+    @classmethod
+    def _weights(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [pair.rpartition("=") for pair in value.split(",") if pair.strip()]
+        return {name.strip(): weight.strip() for name, _, weight in pairs}
+
+    @field_validator("llm_model_weights")
+    @classmethod
+    def _some_weight(cls, value: dict[str, float]) -> dict[str, float]:
+        if "" in value or any(not (0 <= weight < math.inf) for weight in value.values()):
+            raise ValueError("write MODEL=WEIGHT,MODEL=WEIGHT with weights of 0 or more")
+        if value and not sum(value.values()):
+            raise ValueError("one weight at least must be over 0")
+        return value
 
     @property
     def has_model(self) -> bool:

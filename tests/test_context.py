@@ -10,6 +10,7 @@ from reviewer.core.plan import Limits, plan
 from reviewer.core.policy import Policy
 from reviewer.core.prompt import build
 from reviewer.core.tokens import Estimator
+from tests.fakes.work import MODELS, ROUTE
 from tests.repositories import Repository
 
 BEFORE = (
@@ -39,7 +40,7 @@ def chunks_of(tmp_path, before: dict[str, str], after: dict[str, str], limits: L
         repository.commit({name.encode(): text.encode() for name, text in tree.items()})
         for tree in (before, after)
     )
-    return plan(diff.parse(repository.diff(old, new)), Policy(), limits).chunks
+    return plan(diff.parse(repository.diff(old, new)), Policy(), limits, MODELS).chunks
 
 
 async def surrounded(tmp_path, head: Head, *, before=None, limits: Limits | None = None) -> list[Chunk]:
@@ -62,7 +63,7 @@ async def test_a_hunk_is_shown_with_the_name_and_header_of_what_encloses_it(tmp_
         "R18             step_12(order)",
     ]
     assert Estimator().estimate(chunk.text()) <= chunk.tokens
-    assert "C2     |    def pay(" in build(Batch("b", (chunk,))).user
+    assert "C2     |    def pay(" in build(Batch("b", (chunk,), ROUTE)).user
 
 
 async def test_a_hunk_that_shows_the_beginning_itself_gets_nothing_more(tmp_path):

@@ -1,22 +1,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from reviewer import pipeline
 from reviewer.core import diff
 from reviewer.core.batches import Batch
+from reviewer.core.budget import Caps, Payer
 from reviewer.core.coverage import Reason
-from reviewer.core.events import ChunkCompleted, ChunkFailed, Event, FindingMade, Subject, Usage
+from reviewer.core.events import (
+    ChunkCompleted,
+    ChunkFailed,
+    ChunkRetrying,
+    ChunkStarted,
+    Event,
+    FindingMade,
+    ReviewPlanned,
+    ReviewStarted,
+    Subject,
+    Usage,
+)
 from reviewer.core.findings import ReportedFinding
 from reviewer.core.plan import Limits
+from reviewer.core.routing import Models
 from reviewer.core.tokens import Family
-from reviewer.errors import EngineUnavailable
-from reviewer.local import LocalRates, NoFiles, SystemClock
-from reviewer.pipeline import Job, Outcome, Ports
-from reviewer.ports import BatchDone, LedgerEntry, Malformed, Reported, Sample, Sources, Tell
+from reviewer.errors import (
+    AnswerUnfinished,
+    EngineError,
+    EngineRefused,
+    EngineUnavailable,
+    OverBudget,
+    SpendLimitReached,
+    StreamCut,
+)
+from reviewer.job import Job, Outcome, Ports
+from reviewer.local import LocalBudgets, LocalRates, NoFiles, SystemClock
+from reviewer.ports import BatchDone, LedgerEntry, Malformed, Reported, Retrying, Sample, Task, Tell
 from tests.core.test_stream import finding
+from tests.fakes.work import MODELS, PAYER
 
 ONE = "diff --git a/{0} b/{0}\n--- a/{0}\n+++ b/{0}\n@@ -0,0 +1,2 @@\n+first line\n+second line\n"
 SUBJECT = Subject(review="r", repository="octo/shop", head_sha="a" * 40)
@@ -26,61 +49,93 @@ class Scripted:
     """An engine that reports one finding a chunk, and fails on paths it is told to."""
 
     name = "scripted"
-    model = "scripted-1"
-    version = "1"
+    version = "v1-of-the-prompt"
     reads_files = False
 
-    def __init__(self, *, fails_on: str = "", counts: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        fails_on: str = "",
+        error: EngineError | None = None,
+        counts: int | None = None,
+        malformed: bool = False,
+        by_fallback: bool = False,
+    ) -> None:
         self.fails_on = fails_on
+        self.error = error or EngineUnavailable("overloaded")
         self.counts = counts
+        self.malformed = malformed
+        self.by_fallback = by_fallback
         self.bought: list[str] = []
         self.counted: list[str] = []
         self.sent: list[Batch] = []
 
-    def price(self, tokens: int) -> float | None:
+    def price(self, model: str, tokens: int) -> float | None:
         return tokens / 1000
 
     async def count(self, batch: Batch) -> int | None:
         self.counted += [chunk.path for chunk in batch.chunks]
         return self.counts
 
-    async def review(self, batch: Batch, sources: Sources, tell: Tell) -> BatchDone:
-        self.sent.append(batch)
-        for chunk in batch.chunks:
+    async def review(self, task: Task, tell: Tell) -> BatchDone:
+        self.sent.append(task.batch)
+        failed: dict[str, EngineError] = {}
+        for chunk in task.batch.chunks:
             if chunk.path == self.fails_on:
-                raise EngineUnavailable("overloaded")
+                failed[chunk.id] = self.error
+                continue
             self.bought.append(chunk.path)
-            said = finding(f"in {chunk.path}", path=chunk.path, line=2, quote="second line")
-            await tell(Reported(ReportedFinding.model_validate(said)))
-        await tell(Malformed("off the schema"))
-        return BatchDone(Usage(input=101, output=11), 0.5, 0.1, sample=Sample(10_000, 4_000))
+            said = finding(f"in {chunk.path}", path=chunk.path, line=chunk.span[1], quote="second line")
+            await tell(Reported(ReportedFinding.model_validate(said), "who-said-it"))
+        if self.malformed:
+            await tell(Malformed("off the schema"))
+        usage, samples = Usage(input=101, output=11), (Sample(Family.CLAUDE_5, 10_000, 4_000),)
+        answered = frozenset(chunk.id for chunk in task.batch.chunks if self.by_fallback)
+        return BatchDone(usage, 0.5, 0.1, samples=samples, failed=failed, by_fallback=answered)
 
 
 class Memory:
     """A ledger and a feed in memory."""
 
     def __init__(self) -> None:
-        self.entries: dict[str, LedgerEntry] = {}
+        self.entries: dict[tuple[str, int | None], LedgerEntry] = {}
         self.said: list[Event] = []
 
-    async def find(self, key: str) -> LedgerEntry | None:
-        return self.entries.get(key)
+    async def find(self, key: str, payer: Payer) -> LedgerEntry | None:
+        return self.entries.get((key, payer.installation))
 
-    async def store(self, key: str, entry: LedgerEntry, subject: Subject) -> None:
-        self.entries[key] = entry
+    async def store(self, key: str, entry: LedgerEntry, payer: Payer, repository: str) -> None:
+        self.entries[key, payer.installation] = entry
 
     async def append(self, subject: Subject, events: Sequence[Event]) -> None:
         self.said += events
 
+    def heard(self, kind: type[Event]) -> list[Event]:
+        return [event for event in self.said if isinstance(event, kind)]
 
-async def review(engine: Scripted, memory: Memory, *paths: str) -> Outcome:
-    job = Job(
-        subject=SUBJECT,
-        diff=diff.parse("".join(ONE.format(path) for path in paths)),
-        sources=NoFiles(),
-        limits=Limits(8_000, batch=30),
+
+def job(text: str, limits: Limits, *, models: Models = MODELS, payer: Payer = PAYER) -> Job:
+    return Job(
+        subject=SUBJECT, diff=diff.parse(text), sources=NoFiles(), limits=limits, models=models, payer=payer
     )
-    return await pipeline.review(job, Ports(engine, memory, memory, LocalRates(Family.OTHER), SystemClock()))
+
+
+async def run(
+    engine: Scripted,
+    text: str,
+    limits: Limits,
+    memory: Memory | None = None,
+    **options: Any,
+) -> tuple[Outcome, Memory, LocalRates]:
+    memory, rates = memory or Memory(), LocalRates()
+    ports = Ports(engine, memory, memory, rates, LocalBudgets(Caps()), SystemClock())
+    return await pipeline.review(job(text, limits, **options), ports), memory, rates
+
+
+async def review(engine: Scripted, memory: Memory, *paths: str, **options: Any) -> Outcome:
+    text = "".join(ONE.format(path) for path in paths)
+    outcome, _, _ = await run(engine, text, Limits(8_000, batch=30), memory, **options)
+    return outcome
 
 
 async def test_a_finished_chunk_is_read_from_the_ledger_and_not_bought_again():
@@ -95,7 +150,6 @@ async def test_a_finished_chunk_is_read_from_the_ledger_and_not_bought_again():
     assert len(second.findings) == 3
     sources = {event.path: event.source for event in memory.said if isinstance(event, ChunkCompleted)}
     assert sources == {"a.py": "ledger", "b.py": "ledger", "c.py": "engine"}
-    assert second.cost == 0.5
 
 
 async def test_a_chunk_whose_engine_fails_is_named_and_the_rest_is_reviewed():
@@ -117,22 +171,157 @@ async def test_a_review_of_which_nothing_was_read_says_why():
 
 
 async def test_what_a_batch_used_is_split_over_its_chunks_without_loss():
-    memory = Memory()
-    job = Job(
-        subject=SUBJECT,
-        diff=diff.parse("".join(ONE.format(path) for path in ("a.py", "b.py", "c.py"))),
-        sources=NoFiles(),
-        limits=Limits(8_000),
-    )
-    outcome = await pipeline.review(
-        job, Ports(Scripted(), memory, memory, LocalRates(Family.OTHER), SystemClock())
-    )
+    text = "".join(ONE.format(path) for path in ("a.py", "b.py", "c.py"))
+    outcome, memory, _ = await run(Scripted(malformed=True), text, Limits(8_000))
 
     done = [event for event in memory.said if isinstance(event, ChunkCompleted)]
-    assert sum((event.usage for event in done), Usage()) == outcome.usage == Usage(input=101, output=11)
+    assert sum((event.usage for event in done), Usage()) == Usage(input=101, output=11)
     assert sum(event.cost or 0 for event in done) == pytest.approx(0.5)
     assert outcome.dropped == {"off the schema": 1}
     assert len([event for event in memory.said if isinstance(event, FindingMade)]) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "later"),
+    [
+        (EngineUnavailable("down", retry_after=7), Reason.ENGINE_FAILED, True),
+        (StreamCut("cut"), Reason.ENGINE_FAILED, True),
+        (SpendLimitReached("spent"), Reason.ENGINE_FAILED, False),
+        (OverBudget("over", scope="one review"), Reason.OVER_BUDGET, False),
+        (EngineRefused("no"), Reason.REFUSED, False),
+        (AnswerUnfinished("never"), Reason.UNFINISHED, False),
+    ],
+)
+async def test_what_is_not_reviewed_is_named_with_its_reason_and_whether_later_helps(error, reason, later):
+    engine = Scripted(fails_on="b.py", error=error)
+    outcome, memory, _ = await run(engine, ONE.format("a.py") + ONE.format("b.py"), Limits(8_000))
+
+    assert outcome.coverage.not_reviewed == {reason: 2}
+    assert outcome.coverage.reviewed == 2
+    assert outcome.unfinished is (error if later else None)
+    (failed,) = memory.heard(ChunkFailed)
+    assert isinstance(failed, ChunkFailed)
+    assert (failed.reason, failed.cost) == (str(error), pytest.approx(0.25))
+
+
+MOVED = """diff --git a/a.py b/a.py
+--- a/a.py
++++ b/a.py
+@@ -{0},3 +{0},4 @@ def pay(order):
+ before
+-    gone
++first line
++second line
+ after
+"""
+
+
+async def test_a_hunk_that_only_moved_is_not_bought_again_and_its_finding_moves_with_it():
+    engine, memory = Scripted(), Memory()
+    first, _, _ = await run(engine, MOVED.format(10), Limits(8_000), memory)
+    engine_again = Scripted()
+    second, _, _ = await run(engine_again, MOVED.format(48), Limits(8_000), memory, payer=Payer("r2", 1))
+
+    assert engine_again.sent == []
+    assert [finding.line for finding in first.findings] == [12]
+    assert [finding.line for finding in second.findings] == [50]
+    assert second.findings[0].verified
+    assert second.findings[0].fingerprint == first.findings[0].fingerprint
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"text": MOVED.replace("def pay", "def refund").format(10)},
+        {"text": MOVED.replace("second", "other").format(10)},
+        {"text": MOVED.replace("a.py", "b.py").format(10)},
+        {"models": Models("another-model")},
+        {"payer": Payer("r", installation=2)},
+    ],
+    ids=["section", "text", "path", "model", "tenant"],
+)
+async def test_what_an_answer_depends_on_is_part_of_its_key(other):
+    memory = Memory()
+    await run(Scripted(), MOVED.format(10), Limits(8_000), memory)
+    engine = Scripted()
+    text = other.pop("text", MOVED.format(10))
+    await run(engine, text, Limits(8_000), memory, **other)
+
+    assert len(engine.sent) == 1
+
+
+async def test_an_answer_in_other_words_of_the_prompt_is_another_answer():
+    memory = Memory()
+    await run(Scripted(), MOVED.format(10), Limits(8_000), memory)
+    engine = Scripted()
+    engine.version = "v2"
+    await run(engine, MOVED.format(10), Limits(8_000), memory)
+
+    assert len(engine.sent) == 1
+
+
+async def test_an_answer_of_which_a_part_could_not_be_read_is_not_kept():
+    memory = Memory()
+    await review(Scripted(malformed=True), memory, "a.py")
+
+    assert memory.entries == {}
+
+
+async def test_a_chunk_that_failed_is_not_kept_and_its_fellow_is():
+    memory, again = Memory(), Scripted()
+    text = ONE.format("a.py") + ONE.format("b.py")
+    await run(Scripted(fails_on="b.py"), text, Limits(8_000), memory)
+    await run(again, text, Limits(8_000), memory)
+
+    assert again.bought == ["b.py"]
+
+
+async def test_what_the_fallback_answered_holds_for_this_review_alone():
+    memory, again, another = Memory(), Scripted(), Scripted()
+    await review(Scripted(by_fallback=True), memory, "a.py")
+    await review(again, memory, "a.py")
+    await review(another, memory, "a.py", payer=Payer("another review", PAYER.installation))
+
+    assert again.bought == []
+    assert another.bought == ["a.py"]
+
+
+async def test_events_tell_model_route_prompt_and_source():
+    engine, memory = Scripted(), Memory()
+    models = Models("big", small="small", fallback="other")
+    code = ONE.format("a.py").replace("first line", "return 1")
+    await run(engine, code + ONE.format("notes.md"), Limits(8_000), memory, models=models)
+
+    (started,) = memory.heard(ReviewStarted)
+    assert isinstance(started, ReviewStarted)
+    assert (started.model, started.small_model, started.fallback_model) == ("big", "small", "other")
+    assert started.prompt == engine.version
+    (planned,) = memory.heard(ReviewPlanned)
+    assert isinstance(planned, ReviewPlanned)
+    assert {chunk.path: chunk.model for chunk in planned.chunks} == {"a.py": "big", "notes.md": "small"}
+    chunks = [event for event in memory.said if isinstance(event, ChunkStarted)]
+    assert [(event.path, event.model, event.prompt) for event in chunks] == [
+        ("a.py", "big", engine.version),
+        ("notes.md", "small", engine.version),
+    ]
+    assert all(event.route for event in chunks)
+    found = [event for event in memory.said if isinstance(event, FindingMade)]
+    assert [event.finding.source for event in found] == ["who-said-it"] * 2
+    assert {event.prompt for event in found} == {engine.version}
+
+
+async def test_a_try_that_did_not_do_is_told_with_the_model_asked_next():
+    class Trying(Scripted):
+        async def review(self, task: Task, tell: Tell) -> BatchDone:
+            await tell(Retrying(1, 2.5, "overloaded", "other"))
+            return await super().review(task, tell)
+
+    memory = Memory()
+    await review(Trying(), memory, "a.py")
+
+    (told,) = memory.heard(ChunkRetrying)
+    assert isinstance(told, ChunkRetrying)
+    assert (told.attempt, told.wait, told.reason, told.model) == (1, 2.5, "overloaded", "other")
 
 
 def long_file(path: str, lines: int) -> str:
@@ -141,13 +330,7 @@ def long_file(path: str, lines: int) -> str:
     return head + f"@@ -0,0 +1,{lines} @@\n" + f"+{'x' * 20}\n" * lines
 
 
-async def run(engine: Scripted, text: str, limits: Limits) -> tuple[Outcome, Memory, LocalRates]:
-    memory, rates = Memory(), LocalRates(Family.CLAUDE_5)
-    job = Job(subject=SUBJECT, diff=diff.parse(text), sources=NoFiles(), limits=limits)
-    return await pipeline.review(job, Ports(engine, memory, memory, rates, SystemClock())), memory, rates
-
-
-@pytest.mark.parametrize(("counts", "chunks"), [(3_700, 1), (4_400, 2), (None, 2)])
+@pytest.mark.parametrize(("counts", "chunks"), [(6_000, 1), (9_000, 2), (None, 2)])
 async def test_a_file_near_the_limit_is_counted_by_the_model_and_cut_as_that_says(counts, chunks):
     engine = Scripted(counts=counts)
     text = long_file("near.py", 310) + long_file("far.py", 100) + long_file("beyond.py", 900)
@@ -162,8 +345,8 @@ async def test_a_file_near_the_limit_is_counted_by_the_model_and_cut_as_that_say
 async def test_every_call_teaches_the_rate_of_tokens():
     _, _, rates = await run(Scripted(), ONE.format("a.py") + ONE.format("b.py"), Limits(8_000, batch=0))
 
-    assert (await rates.read()).samples == 2
-    assert (await rates.read()).mean == 2.5
+    assert (await rates.read(Family.CLAUDE_5)).samples == 2
+    assert (await rates.read(Family.CLAUDE_5)).mean == 2.5
 
 
 async def test_turned_off_every_chunk_is_sent_alone():

@@ -16,11 +16,13 @@ from rich.table import Table
 from reviewer import settings as settings_module
 from reviewer.cli import COULD_NOT, app
 from reviewer.errors import SluiceError
+from reviewer.store.database import migrate, open_database
+from reviewer.store.ledger import PostgresLedger
 from webhooks import demo as demo_module
 from webhooks.access import operator_token
 from webhooks.app import create_app
 from webhooks.serving import listen, serving, stop_signal, url_of
-from webhooks.wiring import open_services
+from webhooks.wiring import MIGRATIONS, open_services
 
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -39,6 +41,14 @@ def demo(
 ) -> None:
     """Run the whole app against a stand-in GitHub on this machine, with a bundled change or one of yours."""
     _run(demo_module.run(once=once, repo=repo, range_=range_))
+
+
+@app.command()
+def forget(
+    installation: Annotated[int, typer.Option("--installation", help="The installation's id on GitHub.")],
+) -> None:
+    """Delete what the ledger keeps of an installation: its chunks are bought anew from then on."""
+    _run(_forget(installation))
 
 
 @app.command()
@@ -61,6 +71,16 @@ async def _serve() -> int:
         if services.reviewer.notice:
             console.print(services.reviewer.notice, style="yellow")
         await stop_signal()
+    return 0
+
+
+async def _forget(installation: int) -> int:
+    settings = settings_module.read()
+    url = settings.database_url
+    async with open_database(url.get_secret_value() if url else None, settings.sluice_data_dir) as database:
+        await migrate(database, MIGRATIONS)
+        gone = await PostgresLedger(database).forget(installation)
+    Console(highlight=False).print(f"{gone:,} finished chunks of installation {installation} are deleted")
     return 0
 
 

@@ -10,13 +10,14 @@ import structlog
 from procrastinate.exceptions import AlreadyEnqueued
 from psycopg import AsyncConnection
 
-from webhooks.pull_review import Attempt, PullReviews
+from reviewer.store.ledger import PostgresLedger
+from reviewer.store.queries import query
+from webhooks.attempts import Attempt, Waits
+from webhooks.pull_review import PullReviews
 
 if TYPE_CHECKING:
     from procrastinate.job_context import JobContext
 
-MAX_ATTEMPTS = 5
-_FIRST_WAIT = 5  # seconds before the second attempt; each further wait is five times as long
 _POLL_SECONDS = 0.5  # a job that waits for its pull request's lock is not notified when the lock is freed
 _STALLED_SECONDS = 30.0  # without a heartbeat a worker is taken for dead
 
@@ -26,17 +27,15 @@ _log = structlog.get_logger("sluice.jobs")
 class Jobs:
     """The procrastinate app and its tasks, which are thin: the work is in `PullReviews`."""
 
-    def __init__(self, database_url: str, reviews: PullReviews) -> None:
+    def __init__(
+        self, database_url: str, reviews: PullReviews, *, ledger: PostgresLedger, ledger_days: int
+    ) -> None:
         connector = procrastinate.PsycopgConnector(conninfo=database_url)
         self.app = procrastinate.App(connector=connector)
-        retry = procrastinate.RetryStrategy(
-            max_attempts=MAX_ATTEMPTS, exponential_wait=_FIRST_WAIT, retry_exceptions=[Attempt.Again]
-        )
 
-        @self.app.task(name="review", retry=retry, pass_context=True)
+        @self.app.task(name="review", retry=Waits(), pass_context=True)
         async def review(context: JobContext, *, repository: str, number: int) -> None:
-            last = context.job.attempts + 1 >= MAX_ATTEMPTS
-            await reviews.run(repository, number, Attempt(last=last))
+            await reviews.run(repository, number, Attempt(context.job.attempts))
 
         @self.app.periodic(cron="* * * * *")
         @self.app.task(name="take_over", queueing_lock="take_over", pass_context=True)
@@ -46,11 +45,21 @@ class Jobs:
                 _log.warning("taking over the job of a dead worker", job=job.id)
                 await manager.retry_job(job)
 
+        @self.app.periodic(cron="17 3 * * *")
+        @self.app.task(name="expire", queueing_lock="expire")
+        async def expire(timestamp: int) -> None:  # noqa: ARG001 - procrastinate gives it
+            gone = await ledger.expire(ledger_days)
+            _log.info("ledger entries expired", entries=gone, days=ledger_days)
+
         self._review = review
 
     async def want_review(self, connection: AsyncConnection, repository: str, number: int) -> None:
-        """Defer a review on the caller's transaction; one that waits already is enough."""
+        """Defer a review on the caller's transaction; one that waits for its turn already is enough.
+
+        One that waits for the model is replaced: what is wanted now is wanted at once, with all its attempts.
+        """
         key = f"{repository}#{number}"
+        await connection.execute(query("webhooks.sql", "jobs.sql", "drop_postponed"), {"key": key})
         deferrer = self._review.configure(lock=key, queueing_lock=key, connection=connection)
         with suppress(AlreadyEnqueued):
             async with connection.transaction():  # the refusal must not undo what the caller has done

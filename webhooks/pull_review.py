@@ -7,14 +7,24 @@ from dataclasses import dataclass, replace
 import structlog
 
 from reviewer import pipeline
-from reviewer.core.events import Event, ReviewFailed, ReviewPublished, ReviewSuperseded, Subject
+from reviewer.core.budget import Payer
+from reviewer.core.events import (
+    Event,
+    ReviewFailed,
+    ReviewPostponed,
+    ReviewPublished,
+    ReviewSuperseded,
+    Subject,
+)
 from reviewer.core.plan import Limits
+from reviewer.core.routing import Models
 from reviewer.core.tokens import Estimator
-from reviewer.errors import BadInput, ForgeError, SluiceError
-from reviewer.pipeline import Outcome, Ports
+from reviewer.errors import BadInput, EngineError, ForgeError, SluiceError
+from reviewer.job import Job, Outcome, Ports
 from reviewer.store.database import Database
 from reviewer.store.feed import PostgresFeed
 from reviewer.wiring import Reviewer
+from webhooks.attempts import Again, Attempt
 from webhooks.github.diffs import PullDiffs
 from webhooks.github.pulls import HeadFiles, PullRequest, Pulls
 from webhooks.publish import plan, render
@@ -24,6 +34,7 @@ from webhooks.records import (
     open_review,
     remember_check_run,
     remember_github_review,
+    settle_model,
     settle_rate,
     wanted_head,
 )
@@ -31,16 +42,6 @@ from webhooks.records import (
 CHECK_NAME = "Sluice"
 
 _log = structlog.get_logger("sluice.review")
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try of a job; after the last there is no other."""
-
-    last: bool
-
-    class Again(Exception):
-        """The job is to be tried again later; its cause says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class PullReviews:
         reviewer: Reviewer,
         ports: Ports,
         public_url: str | None,
+        postpone_seconds: float,
     ) -> None:
         self._database = database
         self._feed = feed
@@ -71,12 +73,13 @@ class PullReviews:
         self._reviewer = reviewer
         self._ports = ports
         self._public_url = public_url
+        self._postpone_seconds = postpone_seconds
 
     async def run(self, repository: str, number: int, attempt: Attempt) -> None:
         """Review the newest wanted head of a pull request.
 
         Raises:
-            Attempt.Again: it failed in a way that may pass, and this was not the last try.
+            Again: it failed in a way that may pass, and this was not the last attempt.
         """
         async with self._database.connection() as connection:
             head = await wanted_head(connection, repository, number)
@@ -92,25 +95,15 @@ class PullReviews:
         try:
             if check is None:
                 check = await self._open_check(review)
-            await self._review(_Run(review, subject, check))
+            await self._review(_Run(review, subject, check), attempt)
         except SluiceError as error:
             await self._give_up(_Run(review, subject, check), error, attempt)
 
-    async def _review(self, run: _Run) -> None:
+    async def _review(self, run: _Run, attempt: Attempt) -> None:
         review = run.review
-        pull_request = await self._pull_request(review)
-        changes = await self._diffs.read(review.installation, review.repository, pull_request)
-        files = HeadFiles(self._pulls, review.installation, review.repository, review.head_sha)
-        job = pipeline.Job(
-            subject=run.subject,
-            diff=changes,
-            sources=files,
-            limits=await self._limits(review),
-            policy=self._reviewer.policy,
-            notice=self._reviewer.notice,
-            concurrency=self._reviewer.concurrency,
-        )
-        outcome = await pipeline.review(job, self._ports)
+        outcome = await pipeline.review(await self._job(run), self._ports)
+        if outcome.unfinished is not None and not attempt.last:
+            await self._postpone(run, outcome, outcome.unfinished, attempt)
         if outcome.unreviewed is not None:
             raise outcome.unreviewed
         pull_request = await self._pull_request(review)
@@ -123,9 +116,44 @@ class PullReviews:
         await self._close_check(run, render.check(outcome, self._page(review), notice))
         await self._say(run.subject, outcome.completed())
 
-    async def _limits(self, review: Review) -> Limits:
+    async def _job(self, run: _Run) -> Job:
+        """What to review: the diff of the wanted head, by the models that the review has drawn."""
+        review = run.review
+        pull_request = await self._pull_request(review)
+        changes = await self._diffs.read(review.installation, review.repository, pull_request)
+        async with self._database.connection() as connection:
+            drawn = self._reviewer.models(review.id).main
+            models = self._reviewer.with_main(await settle_model(connection, review.id, drawn))
+        return Job(
+            subject=run.subject,
+            diff=changes,
+            sources=HeadFiles(self._pulls, review.installation, review.repository, review.head_sha),
+            limits=await self._limits(review, models),
+            models=models,
+            payer=Payer(review.id, review.installation),
+            policy=self._reviewer.policy,
+            notice=self._reviewer.notice,
+            concurrency=self._reviewer.concurrency,
+        )
+
+    async def _postpone(self, run: _Run, outcome: Outcome, error: EngineError, attempt: Attempt) -> None:
+        """Put the review back into the queue; what is finished is kept, and nothing is published yet."""
+        wait = attempt.wait(error, first_for_model=self._postpone_seconds)
+        left = len(outcome.errors)
+        done = len(outcome.plan.chunks) - left
+        _log.warning("review postponed", review=run.review.id, seconds=wait, reason=str(error))
+        event = ReviewPostponed(reason=str(error), wait=wait, chunks_done=done, chunks_left=left)
+        await self._say(run.subject, event)
+        output = render.postponed_check(str(error), wait, done, left)
+        try:
+            await self._describe_check(run, output)
+        except ForgeError as also:
+            _log.warning("the check run could not be described", review=run.review.id, reason=str(also))
+        raise Again(str(error), wait) from error
+
+    async def _limits(self, review: Review, models: Models) -> Limits:
         """The limits at the rate that calls so far have taught; a review keeps it over all its runs."""
-        known = await self._ports.rates.read()
+        known = await self._ports.rates.read(self._reviewer.family(models.main))
         async with self._database.connection() as connection:
             rate = await settle_rate(connection, review.id, known.estimator.bytes_per_token)
         return replace(self._reviewer.limits, estimator=Estimator(rate))
@@ -157,7 +185,7 @@ class PullReviews:
     async def _give_up(self, run: _Run, error: SluiceError, attempt: Attempt) -> None:
         if error.retryable and not attempt.last:
             _log.warning("review will be tried again", review=run.review.id, reason=str(error))
-            raise Attempt.Again(str(error)) from error
+            raise Again(str(error), attempt.wait(error, first_for_model=self._postpone_seconds)) from error
         next_ = "Push again when that is mended."
         if isinstance(error, BadInput):
             next_ = "Sluice can't read this change; nothing of it was reviewed."
@@ -181,8 +209,18 @@ class PullReviews:
             await remember_check_run(connection, review.id, made)
         return made
 
+    async def _describe_check(self, run: _Run, output: CheckOutput) -> None:
+        if run.check is not None:
+            await self._pulls.describe_check_run(
+                run.review.installation,
+                run.review.repository,
+                run.check,
+                title=output.title,
+                summary=output.summary,
+            )
+
     async def _close_check(self, run: _Run, output: CheckOutput) -> None:
-        if run.check is None:
+        if run.check is None or output.conclusion is None:
             return
         await self._pulls.complete_check_run(
             run.review.installation,

@@ -44,6 +44,7 @@ class ReviewSummary:
     url: str
     status: str
     engine: str | None
+    model: str | None
     findings: int
     by_severity: dict[str, int]
     cost: float | None
@@ -90,6 +91,13 @@ async def open_review(connection: AsyncConnection, head: WantedHead) -> Review:
     return review
 
 
+async def settle_model(connection: AsyncConnection, review: str, model: str) -> str:
+    """The model that a review draws: `model`, or what an earlier run of it drew."""
+    cursor = await connection.execute(query(*_SQL, "settle_model"), {"id": review, "model": model})
+    row = await cursor.fetchone()
+    return str(row[0]) if row else model
+
+
 async def settle_rate(connection: AsyncConnection, review: str, rate: float) -> float:
     """The bytes a token that a review plans with: `rate`, or what an earlier run of it settled on."""
     cursor = await connection.execute(query(*_SQL, "settle_rate"), {"id": review, "rate": rate})
@@ -126,11 +134,12 @@ async def _summaries(connection: AsyncConnection, *, review: str | None, limit: 
 
 
 _STATUSES = {"review.started": "running"}
+_UNFINISHED = {"review.queued", "review.started", "review.postponed"}
 
 
 def _summary(row: dict[str, Any]) -> ReviewSummary:
     status = row["status"] or "review.queued"
-    finished = row["finished_at"] if status not in {"review.queued", "review.started"} else None
+    finished = row["finished_at"] if status not in _UNFINISHED else None
     said: dict[str, int] = row["by_severity"] or {}
     counts = {severity.value: said.get(severity, 0) for severity in Severity}
     started, first = row["started_at"], row["first_finding_at"]
@@ -143,6 +152,7 @@ def _summary(row: dict[str, Any]) -> ReviewSummary:
         url=row["url"],
         status=_STATUSES.get(status, status.removeprefix("review.")),
         engine=row["engine"],
+        model=row["model"],
         findings=sum(counts.values()),
         by_severity=counts,
         cost=None if row["cost"] is None else float(row["cost"]),

@@ -9,15 +9,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from reviewer.store.budgets import PostgresBudgets
+
 from reviewer.errors import BadSettings
+from reviewer.job import Ports
 from reviewer.local import SystemClock
-from reviewer.pipeline import Ports
 from reviewer.settings import Settings
 from reviewer.store.database import Database, MigrationSet, migrate, open_database
 from reviewer.store.feed import Hub, PostgresFeed
 from reviewer.store.ledger import PostgresLedger
 from reviewer.store.rates import PostgresRates
-from reviewer.wiring import Reviewer, open_reviewer
+from reviewer.wiring import Reviewer, caps, open_reviewer
 from webhooks.access import Access, operator_token
 from webhooks.github.auth import AppAuth
 from webhooks.github.client import GitHub
@@ -72,6 +74,7 @@ async def open_services(settings: Settings, *, public_url: str | None) -> AsyncG
         github = await stack.enter_async_context(
             GitHub(settings.github_api_url, AppAuth(issuer=issuer, private_key=key))
         )
+        ledger, clock = PostgresLedger(database), SystemClock()
         reviews = PullReviews(
             database=database,
             feed=feed,
@@ -82,14 +85,16 @@ async def open_services(settings: Settings, *, public_url: str | None) -> AsyncG
             reviewer=reviewer,
             ports=Ports(
                 reviewer.engine,
-                PostgresLedger(database),
+                ledger,
                 feed,
-                PostgresRates(database, reviewer.family),
-                SystemClock(),
+                PostgresRates(database),
+                PostgresBudgets(database, caps(settings), clock),
+                clock,
             ),
             public_url=public_url,
+            postpone_seconds=settings.sluice_postpone_seconds,
         )
-        jobs = Jobs(database.url, reviews)
+        jobs = Jobs(database.url, reviews, ledger=ledger, ledger_days=settings.sluice_ledger_days)
         await stack.enter_async_context(jobs.app.open_async())
         # What is loaded by now stays: without it a full collection is short enough for the event loop
         gc.freeze()

@@ -24,7 +24,7 @@ from reviewer.core.diff import FileChange
 from reviewer.core.headers import FileStatus
 from reviewer.core.hunks import Line, LineKind
 from reviewer.errors import EngineUnavailable
-from reviewer.ports import BatchDone, Reported, Sources, Tell
+from reviewer.ports import BatchDone, Reported, Sources, Task, Tell
 
 TOOLS = ("ruff", "bandit", "detect-secrets")
 RULES_EDITION = 1
@@ -95,7 +95,7 @@ class AnalyzersEngine:
         """True: an undefined name in a chunk may be defined elsewhere in its file."""
         return True
 
-    def price(self, tokens: int) -> float | None:  # noqa: ARG002 - the port's signature
+    def price(self, model: str, tokens: int) -> float | None:  # noqa: ARG002 - the port's signature
         """None: nothing is bought."""
         return None
 
@@ -103,20 +103,20 @@ class AnalyzersEngine:
         """None: analyzers know no tokens."""
         return None
 
-    async def review(self, batch: Batch, sources: Sources, tell: Tell) -> BatchDone:
+    async def review(self, task: Task, tell: Tell) -> BatchDone:
         """Tell what the analyzers see on the lines that the batch's chunks added.
 
         Raises:
             EngineUnavailable: there is Python to look at, and neither ruff nor bandit works.
         """
         notes = _Notes()
-        chunks = [chunk for chunk in batch.chunks if chunk.file.status is not FileStatus.REMOVED]
+        chunks = [chunk for chunk in task.batch.chunks if chunk.file.status is not FileStatus.REMOVED]
         files = {chunk.path: chunk.file for chunk in chunks}
         added = _added_lines(chunks)
         for path in [path for path in added if not can_be_named(path)]:
             notes.skip("All analyzers", CANNOT_BE_NAMED, path)
             del added[path]
-        sheets = await _sheets([files[path] for path in added], sources, notes)
+        sheets = await _sheets([files[path] for path in added], task.sources, notes)
         lines = list(_lines_for_secrets(chunks, added))
         found, python = await asyncio.gather(
             asyncio.to_thread(secrets.inspect, lines, limit=self._limit), self._inspect_python(sheets, notes)
@@ -126,7 +126,7 @@ class AnalyzersEngine:
                 f"detect-secrets did not finish within {self._limit:g} s: {found.unseen} lines not looked at"
             )
         for sighting in _standing((*found.sightings, *python.sightings), added):
-            await tell(Reported(reported(sighting, added[sighting.path])))
+            await tell(Reported(reported(sighting, added[sighting.path]), self.model))
         if python.failed:
             raise EngineUnavailable("; ".join(notes.failures))
         return BatchDone(notes=notes.told())

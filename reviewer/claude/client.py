@@ -1,117 +1,76 @@
-"""Claude as an engine: one streamed call a batch, each finding told at its closing brace."""
+"""The SDK: requests in its form, its streams, its count of tokens. Retries are not its business."""
 
 from __future__ import annotations
 
 import asyncio
-import random
-import time
-from collections.abc import Generator
-from dataclasses import dataclass, field
-from functools import cached_property, partial
-from itertools import count
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cached_property
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import backoff
-
-from reviewer.claude.models import cost, lookup
+from reviewer.claude.models import Model
 from reviewer.core import prompt
-from reviewer.core.batches import Batch
-from reviewer.core.events import Usage
-from reviewer.core.findings import ReportedFinding
-from reviewer.core.preflight import judge
 from reviewer.core.prompt import Prompt
-from reviewer.core.stream import FindingsScanner, InvalidElement
-from reviewer.core.tokens import Estimator
-from reviewer.errors import EngineError, EngineRefused, EngineUnavailable, StreamCut
-from reviewer.ports import BatchDone, Malformed, Progress, Reported, Retrying, Sample, Sources, Tell
+from reviewer.core.tokens import Estimator, size
 
 if TYPE_CHECKING:
     import anthropic
 
-MAX_TRIES = 3
 COUNT_SECONDS = 10.0
 """How long the server's count of tokens is waited for; an estimate stands in for it."""
 
-FIRST_WAIT_SECONDS = 1.0
-LONGEST_WAIT_SECONDS = 60.0
-_PROGRESS_SECONDS = 0.5
-_BYTES_PER_OUTPUT_TOKEN = 3  # for progress only; usage comes from the server
+CONNECT_SECONDS = 10.0
+_EPHEMERAL = {"type": "ephemeral"}
 
 
-class ClaudeEngine:
-    """Reviews by a model; `aclose` it."""
+class Client:
+    """One server that speaks the Messages API; `aclose` it.
 
-    name = "claude"
-    reads_files = False
+    Args:
+        api_key: sent as a bearer token.
+        base_url: without `/v1`; None is Anthropic's own.
+        read_seconds: how long the transport waits for a byte; the watchdog is stricter.
+    """
 
-    def __init__(
-        self,
-        *,
-        api_key: str,
-        base_url: str | None,
-        model: str,
-        max_tokens: int,
-        window: int | None = None,
-        idle_seconds: float = 120.0,
-        total_seconds: float = 600.0,
-    ) -> None:
-        self.model = model
-        self.version = prompt.edition()
+    def __init__(self, *, api_key: str, base_url: str | None, read_seconds: float) -> None:
         self._api_key = api_key
         self._base_url = base_url
-        self._model = lookup(model)
-        self._max_tokens = min(max_tokens, self._model.max_output)
-        self._window = window or self._model.context_window
+        self._read_seconds = read_seconds
         self._counts = True
-        self._idle_seconds = idle_seconds
-        self._total_seconds = total_seconds
-
-    def price(self, tokens: int) -> float | None:
-        """What `tokens` of input cost in USD."""
-        return cost(self._model, Usage(input=tokens))
 
     async def aclose(self) -> None:
         """Close the connections, if any were opened."""
-        if "_client" in self.__dict__:
-            await self._client.close()
+        if "_sdk" in self.__dict__:
+            await self._sdk.close()
 
-    async def review(self, batch: Batch, sources: Sources, tell: Tell) -> BatchDone:  # noqa: ARG002 - the port's
-        """Review a batch in at most three tries; a try repeats nothing that was told before."""
-        built = prompt.build(batch)
-        room = await self._room(batch)
-        call = _Call(built, tell)
+    @asynccontextmanager
+    async def stream(self, request: dict[str, Any]) -> AsyncGenerator[AsyncIterator[Any]]:
+        """The raw events of one answer; leaving early closes the connection.
 
-        async def announce(details: Any) -> None:
-            error = details["exception"]
-            await tell(Retrying(details["tries"], details["wait"], str(error)))
+        A server that answers in one piece, though a stream was asked for, is heard like one that streams.
+        """
+        create: Any = self._sdk.messages.create  # its overloads can't be told apart for a mapping
+        stream = await create(**request, stream=True)
+        async with stream:
+            if stream.response.headers.get("content-type", "").startswith("application/json"):
+                yield _events_of(json.loads(await stream.response.aread()))
+            else:
+                yield aiter(stream)
 
-        @backoff.on_exception(
-            _waits,
-            EngineError,
-            max_tries=MAX_TRIES,
-            giveup=lambda error: not getattr(error, "retryable", False),
-            on_backoff=announce,
-            jitter=None,  # backoff's own jitter would wait less than the server asked for
-        )
-        async def attempt() -> None:
-            await self._attempt(call, room)
+    async def count(self, request: dict[str, Any]) -> int | None:
+        """The server's count of a request's input; None where it gives none."""
+        import anthropic  # noqa: PLC0415 - as `_sdk`
 
-        await attempt()
-        return call.done(cost(self._model, call.usage))
-
-    async def count(self, batch: Batch) -> int | None:
-        """Tokens of the prompt for a batch by the server's own count; None where it gives none."""
-        import anthropic  # noqa: PLC0415 - as `_client`
-
-        from reviewer.claude.failures import FOREIGN  # noqa: PLC0415 - as `_client`
+        from reviewer.claude.failures import FOREIGN  # noqa: PLC0415 - as `_sdk`
 
         if not self._counts:
             return None
-        request = self._request(prompt.build(batch), 1)
         asked = {name: request[name] for name in ("model", "system", "messages", "tools", "tool_choice")}
         try:
             async with asyncio.timeout(COUNT_SECONDS):
-                answer: Any = await self._client.messages.count_tokens(**asked)
+                answer: Any = await self._sdk.messages.count_tokens(**asked)
         except anthropic.APIStatusError as error:
             # A server of one's own may lack the route: it is not asked again
             self._counts = error.status_code not in {404, 405, 501}
@@ -121,63 +80,12 @@ class ClaudeEngine:
         counted = getattr(answer, "input_tokens", None)
         return counted if isinstance(counted, int) and counted > 0 else None
 
-    async def _room(self, batch: Batch) -> int:
-        """Output tokens that the window leaves; what can't fit is refused before it is sent."""
-        estimated = batch.tokens + Estimator().tokens(prompt.overhead().call)
-        fits = partial(judge, window=self._window, max_tokens=self._max_tokens)
-        room = fits(estimated)
-        if room is None:
-            counted = await self.count(batch)
-            room = fits(estimated if counted is None else counted, sure=True)
-        return self._max_tokens if room is None else room
-
-    async def _attempt(self, call: _Call, room: int) -> None:
-        from reviewer.claude.failures import FOREIGN, translate  # noqa: PLC0415 - as `_client`
-
-        call.begin()
-        try:
-            async with asyncio.timeout(self._total_seconds):
-                await self._stream(call, room)
-        except TimeoutError as error:
-            raise StreamCut(f"the model did not finish within {self._total_seconds:.0f} s") from error
-        except FOREIGN as error:
-            raise translate(error) from error
-        finally:
-            call.end()
-
-    async def _stream(self, call: _Call, room: int) -> None:
-        create: Any = self._client.messages.create  # its overloads can't be told apart for a mapping
-        stream = await create(**self._request(call.prompt, room))
-        async with stream:
-            async for event in stream:
-                await call.hear(event)
-        if not call.stopped:
-            raise StreamCut("the model's answer ended before its end")
-        await call.finish()
-
-    def _request(self, built: Prompt, max_tokens: int) -> dict[str, Any]:
-        tool = dict(prompt.tool())
-        if self._model.strict:
-            tool["strict"] = True
-        if self._model.eager:
-            tool["eager_input_streaming"] = True
-        return {
-            "model": self.model,
-            "max_tokens": max_tokens,
-            "system": [{"type": "text", "text": built.system, "cache_control": {"type": "ephemeral"}}],
-            "messages": [{"role": "user", "content": built.user}],
-            "tools": [tool],
-            # Forcing the tool is refused by current models
-            "tool_choice": {"type": "auto"},
-            "stream": True,
-        }
-
     @cached_property
-    def _client(self) -> anthropic.AsyncAnthropic:
+    def _sdk(self) -> anthropic.AsyncAnthropic:
         import anthropic  # noqa: PLC0415 - takes 0.8 s, which `sluice plan` does not owe
         import httpx2  # noqa: PLC0415 - as above
 
-        timeout = httpx2.Timeout(self._idle_seconds, connect=10.0)
+        timeout = httpx2.Timeout(self._read_seconds, connect=CONNECT_SECONDS)
         return anthropic.AsyncAnthropic(
             api_key=self._api_key,
             base_url=self._base_url,
@@ -188,113 +96,49 @@ class ClaudeEngine:
         )
 
 
-def _waits() -> Generator[float, Any, None]:
-    """Seconds before each further try: exactly what the server named, else 1, 2, 4 … less some jitter."""
-    error = yield 0.0  # backoff throws the first value away, and sends the error for each that follows
-    for number in count():
-        named = error.retry_after if isinstance(error, EngineUnavailable) else None
-        own = FIRST_WAIT_SECONDS * 2**number * random.uniform(0.5, 1)  # noqa: S311 - spreads load, no secret
-        error = yield min(own if named is None else named, LONGEST_WAIT_SECONDS)
-
-
-@dataclass(slots=True)
-class _Call:
-    """One batch's call over all its tries."""
-
-    prompt: Prompt
-    tell: Tell
-    usage: Usage = field(default_factory=Usage)
-    first_token: float | None = None
-    stopped: bool = False
-    _told: set[tuple[object, ...]] = field(default_factory=set[tuple[object, ...]])
-    _began: float = 0.0
-    _progress_at: float = 0.0
-    _written: int = 0
-    _blocks: dict[int, str] = field(default_factory=dict[int, str])
-    _tool: FindingsScanner = field(default_factory=FindingsScanner)
-    _text: FindingsScanner = field(default_factory=FindingsScanner)
-    _now: Usage = field(default_factory=Usage)
-    _stop_reason: str | None = None
-    _notes: list[str] = field(default_factory=list[str])
-
-    def begin(self) -> None:
-        """Start a try."""
-        self._began = time.monotonic()
-        self._blocks, self._tool, self._text = {}, FindingsScanner(), FindingsScanner()
-        self._now, self._stop_reason, self._written, self.stopped = Usage(), None, 0, False
-
-    def end(self) -> None:
-        """A try has ended, well or badly: what it used is paid for."""
-        self.usage += self._now
-
-    async def hear(self, event: Any) -> None:
-        """Take in one event of the stream; unknown ones are passed over."""
-        match event.type:
-            case "message_start":
-                self._now = _usage(event.message.usage)
-            case "content_block_start":
-                self._blocks[event.index] = event.content_block.type
-            case "content_block_delta":
-                await self._delta(event.index, event.delta)
-            case "message_delta":
-                self._stop_reason = event.delta.stop_reason
-                self._now = self._now.model_copy(update={"output": event.usage.output_tokens})
-            case "message_stop":
-                self.stopped = True
-            case _:
-                pass
-
-    async def finish(self) -> None:
-        """The message is complete: what it says of itself decides."""
-        if self._stop_reason == "refusal":
-            raise EngineRefused("the model declined to review this text")
-        rest = [*self._tool.close(), *self._text.close()]
-        for element in rest:
-            await self._element(element)
-        if self._stop_reason == "max_tokens":
-            self._notes.append("the model ran out of room: findings may be missing (LLM_MAX_TOKENS)")
-        elif self._stop_reason == "model_context_window_exceeded":
-            self._notes.append("the change filled the model's context window: findings may be missing")
-        if "tool_use" not in self._blocks.values() and not self._text.seen:
-            self._notes.append("the model answered without reporting through its tool")
-
-    def done(self, price: float | None) -> BatchDone:
-        """The batch's end."""
-        read = self._now.input + self._now.cached + self._now.cache_writes
-        sample = Sample(self.prompt.size, read)
-        return BatchDone(self.usage, price, self.first_token, tuple(self._notes), sample)
-
-    async def _delta(self, index: int, delta: Any) -> None:
-        if self.first_token is None:
-            self.first_token = round(time.monotonic() - self._began, 3)
-        if delta.type == "input_json_delta" and self._blocks.get(index) == "tool_use":
-            scanner, piece = self._tool, delta.partial_json
-        elif delta.type == "text_delta":
-            scanner, piece = self._text, delta.text
+async def _events_of(message: Any) -> AsyncIterator[Any]:
+    """A whole message as the events of a stream, as far as `Answer` listens to them."""
+    yield _event("message_start", message={"usage": message["usage"]})
+    for index, block in enumerate(message["content"]):
+        if block["type"] == "tool_use":
+            delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
         else:
-            return
-        for element in scanner.feed(piece):
-            await self._element(element)
-        self._written += len(piece)
-        if time.monotonic() - self._progress_at >= _PROGRESS_SECONDS:
-            self._progress_at = time.monotonic()
-            await self.tell(Progress(self._written // _BYTES_PER_OUTPUT_TOKEN))
-
-    async def _element(self, element: ReportedFinding | InvalidElement) -> None:
-        if isinstance(element, InvalidElement):
-            await self.tell(Malformed(element.reason))
-            return
-        key = (element.path, element.side, element.line, element.title)
-        if key not in self._told:
-            self._told.add(key)
-            await self.tell(Reported(element))
+            delta = {"type": "text_delta", "text": block.get("text", "")}
+        yield _event("content_block_delta", index=index, delta=delta)
+    delta = {"stop_reason": message["stop_reason"], "stop_details": message.get("stop_details")}
+    yield _event("message_delta", delta=delta, usage=message["usage"])
+    yield _event("message_stop")
 
 
-def _usage(usage: Any) -> Usage:
-    """The SDK's usage as ours; a server of one's own may leave the cache out."""
-    return Usage(
-        input=usage.input_tokens,
-        cached=usage.cache_read_input_tokens or 0,
-        cache_writes=usage.cache_creation_input_tokens or 0,
-        output=usage.output_tokens,
-    )
+def _event(type_: str, **fields: Any) -> Any:
+    text = json.dumps({"type": type_, **fields})
+    return json.loads(text, object_hook=lambda pairs: SimpleNamespace(**pairs))
+
+
+def request(name: str, model: Model, built: Prompt, max_tokens: int) -> dict[str, Any]:
+    """A prompt as the Messages API takes it; what a model does not know is not asked of it."""
+    tool = dict(prompt.tool())
+    if model.strict:
+        tool["strict"] = True
+    if model.eager:
+        tool["eager_input_streaming"] = True
+    # Most current models refuse to be forced; the prompt tells them to use the tool
+    choice = {"type": "tool", "name": tool["name"]} if model.forced_tool else {"type": "auto"}
+    cached = {"cache_control": _EPHEMERAL} if is_cached(model, built) else {}
+    system = [{"type": "text", "text": text, **cached} for text in (built.system, built.examples) if text]
+    return {
+        "model": name,
+        "max_tokens": max_tokens,
+        "system": system,
+        "messages": [{"role": "user", "content": built.user}],
+        "tools": [tool],
+        "tool_choice": choice,
+    }
+
+
+def is_cached(model: Model, built: Prompt) -> bool:
+    """Whether the model keeps the part of a prompt that is the same for every batch."""
+    if model.cache_minimum is None:
+        return False
+    # An upper estimate: a breakpoint too many does no harm
+    return Estimator().tokens(built.size - size(built.user)) >= model.cache_minimum

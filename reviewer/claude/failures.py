@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import aiohttp
 import anthropic
 import httpx2
 
 from reviewer.errors import (
     EngineError,
     EngineMisconfigured,
+    EngineOverloaded,
     EngineUnavailable,
+    PromptTooLarge,
     SpendLimitReached,
     StreamCut,
 )
 
-FOREIGN = (anthropic.APIError, httpx2.HTTPError, httpx2.StreamError)
+FOREIGN = (anthropic.AnthropicError, httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError)
 """What consuming a stream may raise; in mid-stream the transport's errors come through untranslated."""
 
+# The transport calls a connection that is dropped before the answer a failed connect too: aiohttp's own tells
+_NEVER_SENT = (aiohttp.ClientConnectorError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _SPENT = {"enforced_spend_limit_reached", "contract_spend_limit_reached"}
 _PASSING_STATUS = {408, 409, 429}
 _PASSING_TYPES = {"overloaded_error", "rate_limit_error", "api_error", "timeout_error"}
+_OVERLOADED_STATUS = {503, 529}
+_TOO_LONG = re.compile(r"too long|too large|context (?:window|length)|maximum context", re.IGNORECASE)
+_HINTS = {
+    401: "check ANTHROPIC_API_KEY",
+    402: "check the account's billing",
+    403: "check what ANTHROPIC_API_KEY may do",
+    404: "check LLM_MODEL and ANTHROPIC_BASE_URL",
+}
 
 
 def translate(error: Exception) -> EngineError:
@@ -26,31 +45,47 @@ def translate(error: Exception) -> EngineError:
     match error:
         case anthropic.APIStatusError():
             return _of_status(error)
+        case anthropic.APITimeoutError():
+            return EngineUnavailable("the model did not answer in time")
         case anthropic.APIConnectionError():
-            return EngineUnavailable(f"the model can't be reached: {error}")
+            return EngineUnavailable(f"the model can't be reached: {error.__cause__ or error}")
         case httpx2.TimeoutException():
             return StreamCut("the model's answer stood still for too long")
         case _:
             return StreamCut("the model's answer was cut off")
 
 
+def spent_nothing(error: Exception) -> bool:
+    """Whether the provider surely bills nothing: it refused the request, or never got it."""
+    if isinstance(error, anthropic.APIStatusError):
+        return error.status_code != 200
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, _NEVER_SENT):
+        cause = cause.__cause__
+    return cause is not None
+
+
 def _of_status(error: anthropic.APIStatusError) -> EngineError:
     said = error.api_message or error.message
+    status = error.status_code
     if error.error_code in _SPENT:
         return SpendLimitReached(f"the provider's spending cap is reached: {said}")
     if _is_passing(error):
-        after = error.response.headers.get("retry-after") if error.status_code != 200 else None
-        wait = _seconds(after)
-        return EngineUnavailable(f"{error.type or error.status_code}: {said}", retry_after=wait)
-    hints = {401: "check ANTHROPIC_API_KEY", 404: "check LLM_MODEL and ANTHROPIC_BASE_URL"}
-    hint = hints.get(error.status_code)
+        # The headers of an error in mid-stream are those of the success it interrupts
+        wait = None if status == 200 else _named_wait(error.response.headers)
+        overloaded = error.type == "overloaded_error" or status in _OVERLOADED_STATUS
+        kind = EngineOverloaded if overloaded else EngineUnavailable
+        return kind(f"{error.type or status}: {said}", retry_after=wait)
+    if status == 413 or (status == 400 and _TOO_LONG.search(said)):
+        return PromptTooLarge(f"the model refuses the prompt as too long: {said}")
+    hint = _HINTS.get(status)
     return EngineMisconfigured(
-        f"the model refuses the request ({error.status_code}): {said}" + (f"; {hint}" if hint else "")
+        f"the model refuses the request ({status}): {said}" + (f"; {hint}" if hint else "")
     )
 
 
 def _is_passing(error: anthropic.APIStatusError) -> bool:
-    if error.status_code == 200:  # an error event in mid-stream, below the headers of a success
+    if error.status_code == 200:
         return error.type in _PASSING_TYPES
     advice = error.response.headers.get("x-should-retry")
     if advice in {"true", "false"}:
@@ -58,7 +93,23 @@ def _is_passing(error: anthropic.APIStatusError) -> bool:
     return error.status_code in _PASSING_STATUS or error.status_code >= 500
 
 
-def _seconds(value: str | None) -> float | None:
+def _named_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the server asks to wait, in any of its three ways."""
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1_000
+    value = headers.get("retry-after")
+    seconds = _number(value)
+    if seconds is not None or value is None:
+        return seconds
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp(), 0.0)
+
+
+def _number(value: str | None) -> float | None:
     try:
         return None if value is None else max(float(value), 0.0)
     except ValueError:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, islice
 from typing import NamedTuple
 
 from reviewer.core.diff import FileChange, shown_path
-from reviewer.core.hunks import Hunk, Line, LineKind
+from reviewer.core.hunks import Hunk
 from reviewer.core.tokens import Estimator, size
 
 OVERLAP_LINES = 3
@@ -56,7 +56,7 @@ class Piece:
 
     def text(self) -> str:
         """The header, what stands above, and each line behind its side, number and kind."""
-        return "\n".join((self.hunk.header, *self._above(), *map(render_line, self.hunk.lines())))
+        return "\n".join((self.hunk.header, *self._above(), *_numbered(self.hunk)))
 
     @property
     def first_new(self) -> int:
@@ -68,7 +68,7 @@ class Piece:
             yield f"in {self.surroundings.name}:"
             yield from (f"{f'C{number}':<6} |{text}" for number, text in self.surroundings.lines)
         for number, text in enumerate(self.lead, start=self.first_new - len(self.lead)):
-            yield render_line(Line(LineKind.CONTEXT, text, None, number))
+            yield f"R{number:<5}  {text}"
 
     @property
     def size(self) -> int:
@@ -129,10 +129,24 @@ class Chunk:
         return "\n".join(piece.text() for piece in self.pieces)
 
 
-def render_line(line: Line) -> str:
-    """One line behind its side and number: `R12    +text`, `L11    -text`, `R12     text`."""
-    place = f"L{line.old}" if line.kind is LineKind.REMOVED else f"R{line.new}"
-    return f"{place:<6} {line.kind}{line.text}"
+def _numbered(hunk: Hunk) -> Iterator[str]:
+    """Each line behind its side and number: `R12    +text`, `L11    -text`, `R12     text`.
+
+    Reads the rows themselves: to make a `Line` of each first takes three times as long, for every call.
+    """
+    old, new = hunk.old_start, hunk.new_start
+    for row in hunk.rows():
+        mark = row[:1]
+        if mark == "-":
+            yield f"L{old:<5} {row}"
+            old += 1
+        elif mark == "+":
+            yield f"R{new:<5} {row}"
+            new += 1
+        elif mark != "\\":
+            # Some programs strip the blank that marks an empty context line
+            yield f"R{new:<5} {row}" if mark == " " else f"R{new:<5}  {row}"
+            old, new = old + 1, new + 1
 
 
 _SMALLEST_ROOM = 256  # under it nothing could be cut; a path of thousands of bytes under a tiny limit
@@ -183,6 +197,49 @@ def split(file: FileChange, measure: Measure, *, occurrence: int = 0) -> tuple[C
             tokens=measure.tokens(file.path, group),
         )
         for part, group in enumerate(groups, start=1)
+    )
+
+
+def halves_of(chunk: Chunk, measure: Measure) -> tuple[Chunk, Chunk] | None:
+    """The same chunk, by its id too, with the first and with the second half of its pieces.
+
+    The only piece of a chunk is cut in two, each with changed lines. Above the second stand the last lines of
+    the first, but not what surrounds that, which may have ended by then.
+
+    Returns:
+        None if only one line is changed: less can't be reviewed.
+    """
+    if len(chunk.pieces) > 1:
+        cut = middle([piece.size for piece in chunk.pieces])
+        first, second = chunk.pieces[:cut], chunk.pieces[cut:]
+    elif chunk.pieces and (halves := _halves(chunk.pieces[0])):
+        first, second = halves[:1], halves[1:]
+    else:
+        return None
+    return (
+        replace(chunk, pieces=first, tokens=measure.tokens(chunk.path, first)),
+        replace(chunk, pieces=second, tokens=measure.tokens(chunk.path, second)),
+    )
+
+
+def middle(sizes: Sequence[int], allowed: Container[int] | None = None) -> int:
+    """How many of two or more sizes come nearest to half the sum, if so many are allowed."""
+    half = sum(sizes) / 2
+    ends = enumerate(accumulate(sizes[:-1]), start=1)
+    return min((abs(end - half), at) for at, end in ends if allowed is None or at in allowed)[1]
+
+
+def _halves(piece: Piece) -> tuple[Piece, Piece] | None:
+    roomy = piece.size + size(piece.hunk.header) + _LONGER_HEADER
+    halves = _Cutter(piece.hunk, roomy, piece.lead).halves()
+    if halves is None:
+        return None
+    first, second = halves
+    shortened = sum(row[:1] in {"+", "-"} and TRIMMED.search(row) is not None for row in first.hunk.rows())
+    trimmed = min(shortened, piece.trimmed)
+    return (
+        replace(first, trimmed=trimmed, surroundings=piece.surroundings),
+        replace(second, trimmed=piece.trimmed - trimmed),
     )
 
 
@@ -243,14 +300,14 @@ _LONGER_HEADER = 24  # bytes by which the numbers in a piece's header outgrow th
 class _Cutter:
     """Cuts one hunk, reading its rows once."""
 
-    def __init__(self, hunk: Hunk, room: int) -> None:
+    def __init__(self, hunk: Hunk, room: int, lead: tuple[str, ...] = ()) -> None:
         self._hunk = hunk
         self._width = _place_width(hunk)
         self._room = room - size(hunk.header) - _LONGER_HEADER
         self._old = hunk.old_start if hunk.old_count else hunk.old_start + 1
         self._new = _next_new(hunk)
-        self._lead: tuple[str, ...] = ()
-        self._lead_cost = 0
+        self._lead = lead
+        self._lead_cost = self._cost(lead)
 
     def pieces(self) -> Iterator[Piece]:
         """All pieces, in order."""
@@ -266,6 +323,15 @@ class _Cutter:
             used += row.cost
         if waiting:
             yield self._piece(waiting)
+
+    def halves(self) -> tuple[Piece, Piece] | None:
+        """Two pieces that both hold changed lines, or None if there are not so many; nothing is trimmed."""
+        rows = list(self._rows())
+        cut = _middle_cut(rows)
+        return None if cut is None else (self._piece(rows[:cut]), self._piece(rows[cut:]))
+
+    def _cost(self, texts: Iterable[str]) -> int:
+        return sum(size(text) + self._width + 2 for text in texts)
 
     def _rows(self) -> Iterator[_Row]:
         more = self._width + 1
@@ -305,7 +371,7 @@ class _Cutter:
         """Keep the last new-side lines before a cut, unless they would take much of the room behind it."""
         found = islice((text[1:] for text in reversed(texts) if text[:1] != "-"), OVERLAP_LINES)
         last = [*self._lead, *reversed(list(found))][-OVERLAP_LINES:]
-        cost = sum(size(text) + self._width + 2 for text in last)
+        cost = self._cost(last)
         fits = cost <= self._room // 4
         self._lead, self._lead_cost = (tuple(last), cost) if fits else ((), 0)
 
@@ -318,6 +384,21 @@ def _best_cut(waiting: list[_Row]) -> int:
         if rank < best:
             best, where = rank, at
     return where
+
+
+def _middle_cut(rows: list[_Row]) -> int | None:
+    """Where to cut rows in two that both hold changed ones: before the best of the middle third, if any may
+    be cut there, else as near to the middle as can be.
+    """
+    changed = [at for at, row in enumerate(rows) if row.text[:1] in {"+", "-"}]
+    if len(changed) < 2:
+        return None
+    whole = sum(row.cost for row in rows)
+    ends = list(accumulate(row.cost for row in rows))
+    cuts = range(changed[0] + 1, changed[-1] + 1)
+    near = [at for at in cuts if whole <= 3 * ends[at - 1] <= 2 * whole]
+    ranked = [(_rank(rows[at - 1].text, rows[at].text), at) for at in near] or [(0, at) for at in cuts]
+    return min((rank, abs(2 * ends[at - 1] - whole), at) for rank, at in ranked)[2]
 
 
 def _rank(before: str, after: str) -> int:

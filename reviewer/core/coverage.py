@@ -17,6 +17,8 @@ class Reason(StrEnum):
     IGNORED = "ignored by policy"
     OVER_BUDGET = "over budget"
     ENGINE_FAILED = "engine failed"
+    REFUSED = "declined by the model"
+    UNFINISHED = "answer never came to its end"
     UNREADABLE = "unreadable"
 
 

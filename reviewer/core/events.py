@@ -64,6 +64,8 @@ class PlannedChunk(BaseModel):
     parts: int
     lines: tuple[int, int]
     tokens: int
+    model: str = ""
+    route: str = ""
 
 
 class _Event(BaseModel):
@@ -83,11 +85,18 @@ class ReviewQueued(_Event):
 
 
 class ReviewStarted(_Event):
-    """`notice` says what the reader must know about the engine, such as that no model is configured."""
+    """`notice` says what the reader must know about the engine, such as that no model is configured.
+
+    `prompt` is the version of its wording, `model` the one this review draws by weight if there are several.
+    """
 
     type: Literal["review.started"] = "review.started"
     engine: str
     notice: str | None = None
+    prompt: str | None = None
+    model: str | None = None
+    small_model: str | None = None
+    fallback_model: str | None = None
 
 
 class ReviewPlanned(_Event):
@@ -103,7 +112,7 @@ class ReviewPlanned(_Event):
 
 
 class ChunkStarted(_Event):
-    """An engine begins to read a chunk; `lines` are its first and last line."""
+    """An engine begins to read a chunk; `lines` are its first and last line, `route` says why this model."""
 
     type: Literal["chunk.started"] = "chunk.started"
     chunk: str
@@ -112,6 +121,8 @@ class ChunkStarted(_Event):
     parts: int
     lines: tuple[int, int]
     model: str
+    route: str = ""
+    prompt: str | None = None
 
 
 class ChunkProgress(_Event):
@@ -127,6 +138,7 @@ class FindingMade(_Event):
 
     type: Literal["finding"] = "finding"
     finding: Finding
+    prompt: str | None = None
 
     @property
     def key(self) -> str | None:
@@ -143,13 +155,14 @@ class FindingWithdrawn(_Event):
 
 
 class ChunkRetrying(_Event):
-    """`wait` is in seconds; `attempt` is the one that failed, 1-based."""
+    """`wait` is in seconds; `attempt` is the one that did not do, 1-based; `model` is asked next."""
 
     type: Literal["chunk.retrying"] = "chunk.retrying"
     chunk: str
     attempt: int
     wait: float
     reason: str
+    model: str | None = None
 
 
 class ChunkCompleted(_Event):
@@ -159,6 +172,8 @@ class ChunkCompleted(_Event):
     chunk: str
     path: str
     source: Literal["engine", "ledger"]
+    model: str | None = None
+    prompt: str | None = None
     findings: int
     dropped: int
     usage: Usage
@@ -169,12 +184,16 @@ class ChunkCompleted(_Event):
 
 
 class ChunkFailed(_Event):
-    """No engine could review this chunk."""
+    """No engine could review this chunk; what was tried may have cost something all the same."""
 
     type: Literal["chunk.failed"] = "chunk.failed"
     chunk: str
     path: str
     reason: str
+    model: str | None = None
+    prompt: str | None = None
+    usage: Usage = Usage()
+    cost: float | None = None
 
 
 class ReviewPublished(_Event):
@@ -187,7 +206,10 @@ class ReviewPublished(_Event):
 
 
 class ReviewCompleted(_Event):
-    """The review has ended; `dropped` counts, by reason, what an engine said that does not stand."""
+    """The review has ended; `dropped` counts, by reason, what an engine said that does not stand.
+
+    `usage`, `cost` (USD) and `calls` are of this run, `time_to_first_token` in seconds from its begin.
+    """
 
     terminal: ClassVar[bool] = True
     type: Literal["review.completed"] = "review.completed"
@@ -197,7 +219,19 @@ class ReviewCompleted(_Event):
     coverage: Coverage
     usage: Usage
     cost: float | None
+    calls: int = 0
+    time_to_first_token: float | None = None
     seconds: float
+
+
+class ReviewPostponed(_Event):
+    """The model can't be had for now: the review goes on in `wait` seconds, and buys only what is missing."""
+
+    type: Literal["review.postponed"] = "review.postponed"
+    reason: str
+    wait: float
+    chunks_done: int
+    chunks_left: int
 
 
 class ReviewFailed(_Event):
@@ -229,6 +263,7 @@ Event = (
     | ChunkCompleted
     | ChunkFailed
     | ReviewPublished
+    | ReviewPostponed
     | ReviewCompleted
     | ReviewFailed
     | ReviewSuperseded

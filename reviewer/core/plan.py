@@ -12,6 +12,7 @@ from reviewer.core.chunks import Chunk, Measure, split
 from reviewer.core.coverage import Coverage, FileCoverage, Reason
 from reviewer.core.diff import Diff, FileChange, readable
 from reviewer.core.policy import Policy
+from reviewer.core.routing import Models, Route, route
 from reviewer.core.tokens import Estimator
 
 BATCH_TOKENS = 8_000
@@ -83,12 +84,13 @@ class PlannedFile:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The files of a diff in its order, and the batches that review them."""
+    """The files of a diff in its order, and the batches that review them, the most important first."""
 
     diff: Diff
     files: tuple[PlannedFile, ...]
     batches: tuple[Batch, ...]
     limits: Limits
+    models: Models
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:
@@ -98,7 +100,11 @@ class Plan:
     @property
     def tokens(self) -> int:
         """Estimated input tokens of all batches, the prompt of each included."""
-        return sum(batch.tokens + self.limits.prompt for batch in self.batches)
+        return sum(map(self.tokens_of, self.batches))
+
+    def tokens_of(self, batch: Batch) -> int:
+        """Estimated input tokens of one batch, its prompt included."""
+        return batch.tokens + self.limits.prompt
 
     def coverage(self, reviewed: Collection[str], failed: Mapping[str, Reason]) -> Coverage:
         """What was reviewed and what not.
@@ -121,8 +127,9 @@ class Plan:
         """
         low, high = (self.limits.chunk * (1 + sign * DOUBT) for sign in (-1, 1))
         whole = Measure(self.limits.context_window * 2, self.limits.estimator, self.limits.frame)
+        counted = Route(self.models.main, "counting")
         return {
-            position: Batch(f"count-{position}", split(planned.file, whole))
+            position: Batch(f"count-{position}", split(planned.file, whole), counted)
             for position, planned in enumerate(self.files)
             if low <= sum(chunk.tokens for chunk in planned.chunks) <= high
         }
@@ -138,11 +145,11 @@ class Plan:
             old = files[position]
             chunks = split(old.file, self.limits.measure(estimator), occurrence=old.occurrence)
             files[position] = replace(old, chunks=chunks)
-        return _with_batches(self.diff, tuple(files), self.limits)
+        return _with_batches(self.diff, tuple(files), self.limits, self.models)
 
 
-def plan(diff: Diff, policy: Policy, limits: Limits) -> Plan:
-    """Decide which files are reviewed, cut them into chunks and gather these into batches.
+def plan(diff: Diff, policy: Policy, limits: Limits, models: Models) -> Plan:
+    """Decide which files are reviewed, cut them into chunks, route these and gather them into batches.
 
     Takes about as long as parsing the diff: use a thread for a big one.
     """
@@ -154,9 +161,11 @@ def plan(diff: Diff, policy: Policy, limits: Limits) -> Plan:
         chunks = () if reason is not None else split(file, measure, occurrence=seen[file.path])
         files.append(PlannedFile(file, seen[file.path], reason, chunks))
         seen[file.path] += 1
-    return _with_batches(diff, tuple(files), limits)
+    return _with_batches(diff, tuple(files), limits, models)
 
 
-def _with_batches(diff: Diff, files: tuple[PlannedFile, ...], limits: Limits) -> Plan:
+def _with_batches(diff: Diff, files: tuple[PlannedFile, ...], limits: Limits, models: Models) -> Plan:
     ready = [chunk for file in files for chunk in file.chunks]
-    return Plan(diff, files, gather(ready, target=min(limits.batch, limits.chunk)), limits)
+    target = min(limits.batch, limits.chunk)
+    batches = gather(ready, target=target, route=lambda chunk: route(chunk, models))
+    return Plan(diff, files, batches, limits, models)

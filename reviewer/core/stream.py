@@ -8,7 +8,7 @@ for a whole one. Text round the JSON, as some servers send instead of a tool cal
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import jiter
@@ -29,10 +29,16 @@ class InvalidElement:
 
 
 Element = ReportedFinding | InvalidElement
+_NONE: Sequence[Element] = ()
 
 
 class FindingsScanner:
-    """Feed it; it gives each element of the findings array once that is complete."""
+    """Feed it; it gives each element of the findings array once that is complete.
+
+    Attributes:
+        seen: elements given so far.
+        reported: an array of findings was closed, be it empty.
+    """
 
     def __init__(self) -> None:
         self._stack: list[str] = []
@@ -41,9 +47,15 @@ class FindingsScanner:
         self._element: list[str] | None = None
         self._element_depth = 0
         self.seen = 0
+        self.reported = False
 
-    def feed(self, piece: str) -> list[Element]:
+    def feed(self, piece: str) -> Sequence[Element]:
         """The elements that this piece completes."""
+        # Most pieces of most answers lie within a string
+        if self._in_string and not self._escaped and '"' not in piece and "\\" not in piece:
+            if self._element is not None:
+                self._element.append(piece)
+            return _NONE
         return list(self._scan(piece))
 
     def close(self) -> list[Element]:
@@ -74,6 +86,7 @@ class FindingsScanner:
                 self._stack.append(sign)
             elif self._stack:
                 self._stack.pop()
+                self.reported |= sign == "]" and self._stack in ([], ["{"])
                 if self._element is not None and len(self._stack) == self._element_depth:
                     self._element.append(piece[begin:position])
                     text, self._element = "".join(self._element), None
@@ -102,9 +115,16 @@ class FindingsScanner:
 
 def _read(text: str) -> Element:
     try:
-        return ReportedFinding.model_validate(jiter.from_json(text.encode("utf-8", "surrogatepass")))
+        return ReportedFinding.model_validate(jiter.from_json(_joined(text).encode()))
     except ValidationError as error:
         places = sorted({".".join(map(str, item["loc"])) or "element" for item in error.errors()})
         return InvalidElement(f"off the schema: {', '.join(places)}")
     except ValueError:
         return InvalidElement("no valid JSON")
+
+
+def _joined(text: str) -> str:
+    """The text with the halves of surrogate pairs joined that came in two pieces; lone ones are replaced."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

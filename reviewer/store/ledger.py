@@ -1,12 +1,13 @@
-"""Finished chunk results, so that no chunk is bought twice, and what each cost."""
+"""Finished chunk results, so that no chunk is bought twice; each tenant has its own."""
 
 from __future__ import annotations
 
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ValidationError
 
-from reviewer.core.events import Subject, Usage
-from reviewer.core.findings import ReportedFinding
+from reviewer.core.budget import Payer
+from reviewer.core.events import Usage
+from reviewer.core.recall import Remembered
 from reviewer.ports import LedgerEntry
 from reviewer.store.database import Database
 from reviewer.store.queries import query
@@ -17,8 +18,7 @@ _SQL = "reviewer.store.sql"
 class _Row(BaseModel):
     """The stored form of an entry."""
 
-    findings: tuple[ReportedFinding, ...]
-    malformed: int
+    findings: tuple[Remembered, ...]
     usage: Usage
     cost: float | None
     notes: tuple[str, ...]
@@ -30,31 +30,53 @@ class PostgresLedger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def find(self, key: str) -> LedgerEntry | None:
-        """The result stored under `key`; one that no longer fits the schema counts as absent."""
+    async def find(self, key: str, payer: Payer) -> LedgerEntry | None:
+        """The result stored under `key` by the payer's tenant, whose use is noted once a day at most.
+
+        One that no longer fits the schema counts as absent.
+        """
+        wanted = {"installation": _tenant(payer), "key": key}
         async with self._database.connection() as connection:
-            cursor = await connection.execute(query(_SQL, "ledger.sql", "find"), {"key": key})
+            cursor = await connection.execute(query(_SQL, "ledger.sql", "find"), wanted)
             found = await cursor.fetchone()
-        if found is None:
-            return None
+            if found is None:
+                return None
+            entry, stale = found
+            if stale:
+                await connection.execute(query(_SQL, "ledger.sql", "touch"), wanted)
         try:
-            row = _Row.model_validate(found[0])
+            row = _Row.model_validate(entry)
         except ValidationError:
             return None
-        return LedgerEntry(row.findings, row.malformed, row.usage, row.cost, row.notes)
+        return LedgerEntry(row.findings, row.usage, row.cost, row.notes)
 
-    async def store(self, key: str, entry: LedgerEntry, subject: Subject) -> None:
-        """Keep a finished result and settle its usage, in one transaction."""
-        row = _Row(
-            findings=entry.findings,
-            malformed=entry.malformed,
-            usage=entry.usage,
-            cost=entry.cost,
-            notes=entry.notes,
-        )
-        of = {"review": subject.review, "repository": subject.repository}
+    async def store(self, key: str, entry: LedgerEntry, payer: Payer, repository: str) -> None:
+        """Keep a finished result for the payer's tenant."""
+        row = _Row(findings=entry.findings, usage=entry.usage, cost=entry.cost, notes=entry.notes)
+        stored = {
+            "installation": _tenant(payer),
+            "key": key,
+            "entry": Jsonb(row.model_dump(mode="json")),
+            "review": payer.review,
+            "repository": repository,
+        }
         async with self._database.connection() as connection:
-            stored = {"key": key, "entry": Jsonb(row.model_dump(mode="json")), **of}
             await connection.execute(query(_SQL, "ledger.sql", "store"), stored)
-            settled = {**entry.usage.model_dump(), "cost": entry.cost, **of}
-            await connection.execute(query(_SQL, "ledger.sql", "settle"), settled)
+
+    async def expire(self, days: int) -> int:
+        """Drop entries neither stored nor used for so many days; how many there were."""
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(query(_SQL, "ledger.sql", "expire"), {"days": days})
+            return cursor.rowcount
+
+    async def forget(self, installation: int) -> int:
+        """Drop all of a tenant's entries; how many there were."""
+        async with self._database.connection() as connection:
+            gone = {"installation": installation}
+            cursor = await connection.execute(query(_SQL, "ledger.sql", "forget"), gone)
+            return cursor.rowcount
+
+
+def _tenant(payer: Payer) -> int:
+    """The installation; 0, which GitHub gives to none, where there is none."""
+    return 0 if payer.installation is None else payer.installation

@@ -14,30 +14,29 @@ _SQL = "reviewer.store.sql"
 
 
 class PostgresRates:
-    """The calibration of one family of tokenizers."""
+    """The calibrations of all families of tokenizers."""
 
-    def __init__(self, database: Database, family: Family) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._family = family
 
-    async def read(self) -> Calibration:
+    async def read(self, family: Family) -> Calibration:
         """What is known; before any call, the first rate."""
         async with self._database.connection() as connection:
-            cursor = await connection.execute(query(_SQL, "rates.sql", "find"), {"family": self._family})
-            return self._calibration(await cursor.fetchone())
+            cursor = await connection.execute(query(_SQL, "rates.sql", "find"), {"family": family})
+            return _calibration(family, await cursor.fetchone())
 
     async def learn(self, sample: Sample) -> None:
         """Take in one more call; calls of other workers at the same time wait for it, none is lost."""
+        family = sample.family
         async with self._database.connection() as connection:
-            await connection.execute(
-                query(_SQL, "rates.sql", "begin"), asdict(Calibration.first(self._family))
-            )
-            cursor = await connection.execute(query(_SQL, "rates.sql", "lock"), {"family": self._family})
-            learned = self._calibration(await cursor.fetchone()).learn(sample.size, sample.tokens)
+            await connection.execute(query(_SQL, "rates.sql", "begin"), asdict(Calibration.first(family)))
+            cursor = await connection.execute(query(_SQL, "rates.sql", "lock"), {"family": family})
+            learned = _calibration(family, await cursor.fetchone()).learn(sample.size, sample.tokens)
             await connection.execute(query(_SQL, "rates.sql", "store"), asdict(learned))
 
-    def _calibration(self, row: tuple[Any, ...] | None) -> Calibration:
-        if row is None:
-            return Calibration.first(self._family)
-        mean, deviation, samples = row
-        return Calibration(self._family, mean, deviation, samples)
+
+def _calibration(family: Family, row: tuple[Any, ...] | None) -> Calibration:
+    if row is None:
+        return Calibration.first(family)
+    mean, deviation, samples = row
+    return Calibration(family, mean, deviation, samples)

@@ -9,6 +9,7 @@ from reviewer.core.batches import Batch
 from reviewer.core.chunks import Measure
 from reviewer.core.findings import ReportedFinding
 from reviewer.ports import EngineNews, Reported
+from tests.fakes.work import ROUTE, task
 
 
 @dataclass
@@ -38,13 +39,13 @@ def batch_of(*changes: bytes, limit: int = 32_000) -> Batch:
     """One batch of all chunks of the changes."""
     files = diff.parse(b"".join(changes)).files
     pieces = [chunk for file in files for chunk in chunks.split(file, Measure(limit))]
-    return Batch("b1", tuple(pieces))
+    return Batch("b1", tuple(pieces), ROUTE)
 
 
 def batch_at(path: str, content: bytes) -> Batch:
     """One added file under a name that no diff may give it: engines don't rely on who asks them."""
     file = replace(diff.parse(change("x", content)).files[0], path=path)
-    return Batch("b1", chunks.split(file, Measure(32_000)))
+    return Batch("b1", chunks.split(file, Measure(32_000)), ROUTE)
 
 
 async def review(
@@ -57,7 +58,7 @@ async def review(
         assert isinstance(news, Reported)
         told.append(news.finding)
 
-    done = await (engine or AnalyzersEngine()).review(batch, Files(files), tell)
+    done = await (engine or AnalyzersEngine()).review(task(batch, sources=Files(files)), tell)
     return told, done.notes
 
 

@@ -14,6 +14,7 @@ from reviewer.core.findings import Category, Severity
 from reviewer.errors import EngineUnavailable
 from reviewer.ports import Engine
 from tests.analyzers.change import batch_at, batch_of, change, review, review_new, rules
+from tests.fakes.work import ROUTE
 
 FAULTY = b"""\
 import subprocess
@@ -29,11 +30,11 @@ FAULTS = [(4, "ruff B006"), (5, "bandit B602"), (6, "ruff F821")]
 def test_it_is_an_engine():
     engine: Engine = AnalyzersEngine()
 
-    assert (engine.name, engine.model) == ("analyzers", "ruff+bandit+detect-secrets")
+    assert (engine.name, AnalyzersEngine().model) == ("analyzers", "ruff+bandit+detect-secrets")
     assert all(f"{tool}-" in engine.version for tool in ("ruff", "bandit", "detect-secrets", "rules"))
     assert engine.version == AnalyzersEngine().version
     assert engine.reads_files
-    assert engine.price(1000) is None
+    assert engine.price("any", 1000) is None
 
 
 async def test_faults_are_found_on_their_lines():
@@ -64,7 +65,7 @@ async def test_a_cut_file_tells_each_fault_once_and_in_the_chunk_that_added_it()
 
     found = []
     for chunk in batch.chunks:
-        told, _ = await review(Batch(chunk.id, (chunk,)), {"a.py": body})
+        told, _ = await review(Batch(chunk.id, (chunk,), ROUTE), {"a.py": body})
         added = {line.new for hunk in chunk.hunks for line in hunk.lines() if line.kind == "+"}
         assert {f.line for f in told} <= added
         found += told
@@ -129,7 +130,7 @@ async def test_broken_syntax_is_one_finding_and_a_note():
 
 
 async def test_an_empty_batch_has_nothing_to_tell():
-    assert await review(Batch("b1", ()), {}) == ([], ())
+    assert await review(Batch("b1", (), ROUTE), {}) == ([], ())
 
 
 async def test_carriage_returns_move_no_line():

@@ -9,6 +9,7 @@ from reviewer.core.batches import gather
 from reviewer.core.chunks import Chunk, Measure, split
 from reviewer.core.diff import FileChange
 from reviewer.core.hunks import LineKind
+from reviewer.core.routing import Route
 from tests.corpus import diffs, needs_corpus, truth
 
 
@@ -87,7 +88,7 @@ def test_small_chunks_travel_together_in_order():
     chunks = [chunk for file in files for chunk in split(file, Measure(1_000))]
     size = chunks[0].tokens
 
-    batches = gather(chunks, target=size * 3)
+    batches = gather(chunks, target=size * 3, route=lambda _: Route("m", "code"))
 
     assert chunks == [chunk for group in batches for chunk in group.chunks]
     assert all(group.tokens <= size * 3 for group in batches)

@@ -7,6 +7,7 @@ from reviewer.core.coverage import Reason
 from reviewer.core.plan import Limits, Plan, plan
 from reviewer.core.policy import Policy
 from reviewer.core.preflight import SMALLEST_ANSWER, judge
+from reviewer.core.routing import Models, Route
 from reviewer.core.tokens import Estimator
 from reviewer.errors import PromptTooLarge
 
@@ -32,8 +33,11 @@ POINTER = (
 MARKED = section("made.py").replace("xxxxxxxxxxx", "@generated ", 1)
 
 
+MODELS = Models("main", "small")
+
+
 def planned(*sections: str, ignore: tuple[str, ...] = (), limits: Limits | None = None) -> Plan:
-    return plan(diff.parse("".join(sections)), Policy(ignore=ignore), limits or Limits(8_000))
+    return plan(diff.parse("".join(sections)), Policy(ignore=ignore), limits or Limits(8_000), MODELS)
 
 
 @pytest.mark.parametrize(
@@ -104,11 +108,28 @@ def test_a_real_count_near_the_limit_keeps_a_file_whole_or_cuts_it():
 
     ((position, whole),) = over.doubtful().items()
     assert [chunk.parts for chunk in whole.chunks] == [1]
+    assert whole.route == Route("main", "counting")
     assert len(over.recut({position: Estimator(2.4)}).chunks) == 1
+    assert over.recut({position: Estimator(2.4)}).models is MODELS
     assert under.doubtful()
     assert len(under.recut({0: Estimator(1.9)}).chunks) == 2
     assert not planned(section("a.py", 100), limits=limits).doubtful()
     assert not planned(section("a.py", 900), limits=limits).doubtful()
+
+
+def test_each_chunk_goes_to_its_model_and_the_most_important_first():
+    work = planned(
+        section("docs/a.md"),
+        section("b.toml"),
+        section("tests/test_c.py", 9),
+        section("c.py", 9),
+        section("auth.py", 9),
+    )
+
+    assert [(batch.id, [chunk.path for chunk in batch.chunks], batch.route) for batch in work.batches] == [
+        ("b1", ["c.py", "tests/test_c.py", "auth.py"], Route("main", "code and code of security")),
+        ("b2", ["docs/a.md", "b.toml"], Route("small", "documentation and plain configuration")),
+    ]
 
 
 def test_a_call_that_fits_gets_the_room_that_is_left():

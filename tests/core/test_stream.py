@@ -48,11 +48,18 @@ def test_any_text_survives_any_stride(texts, stride):
     assert told == [title.replace("\0", "\ufffd") for title in texts]
 
 
+def test_a_character_whose_halves_come_in_two_pieces_is_whole_again():
+    head, tail = json.dumps({"findings": [finding("a smile: @!")]}).split("@")
+
+    assert titles([head + "\ud83d", "\ude00" + tail]) == ["a smile: 😀!"]
+    assert titles([head + "\ud83d", tail]) == ["a smile: \ufffd!"]
+
+
 def test_an_element_comes_with_its_closing_brace_and_not_before():
     scanner = FindingsScanner()
     element = json.dumps(finding())
 
-    assert scanner.feed('{"findings": [' + element[:-1]) == []
+    assert not scanner.feed('{"findings": [' + element[:-1])
     assert len(scanner.feed("}")) == 1
 
 

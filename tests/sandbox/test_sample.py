@@ -16,6 +16,7 @@ from reviewer.core.tokens import Estimator
 from reviewer.errors import BadInput
 from reviewer.git import CommitFiles
 from reviewer.ports import EngineNews, Reported
+from tests.fakes.work import ROUTE, task
 from webhooks.sandbox.sample import BASE_BRANCH, HEAD_BRANCH, TAX_TABLES, Sample, build, push_fix, tax_tables
 
 HALF_A_CONTEXT_WINDOW = 32_000
@@ -41,7 +42,7 @@ async def review(sample: Sample, batch: Batch) -> list[ReportedFinding]:
         assert isinstance(news, Reported)
         told.append(news.finding)
 
-    await AnalyzersEngine().review(batch, CommitFiles(sample.folder, HEAD_BRANCH), tell)
+    await AnalyzersEngine().review(task(batch, sources=CommitFiles(sample.folder, HEAD_BRANCH)), tell)
     return told
 
 
@@ -76,7 +77,11 @@ async def test_the_large_file_is_cut_and_is_python(sample: Sample):
 async def test_analyzers_find_something_in_many_files_and_in_every_chunk_of_the_large_one(sample: Sample):
     pieces = [c for f in read(sample).files for c in chunks.split(f, Measure(HALF_A_CONTEXT_WINDOW))]
 
-    found = [f for b in gather(pieces, target=HALF_A_CONTEXT_WINDOW) for f in await review(sample, b)]
+    found = [
+        f
+        for b in gather(pieces, target=HALF_A_CONTEXT_WINDOW, route=lambda _: ROUTE)
+        for f in await review(sample, b)
+    ]
 
     assert len(found) >= 10
     assert len({f.path for f in found}) >= 5
@@ -92,7 +97,9 @@ async def test_a_second_push_mends_one_fault_and_makes_another(sample: Sample):
 
     assert git(sample, "rev-parse", HEAD_BRANCH).decode().strip() == sha
     batch = Batch(
-        "b1", tuple(c for f in read(sample, f"{before}..{sha}").files for c in chunks.split(f, Measure(9000)))
+        "b1",
+        tuple(c for f in read(sample, f"{before}..{sha}").files for c in chunks.split(f, Measure(9000))),
+        ROUTE,
     )
     assert [(f.path, "eval" in f.title) for f in await review(sample, batch)] == [("shop/orders.py", True)]
     assert b"yaml.safe_load" in git(sample, "show", f"{sha}:shop/settings.py")

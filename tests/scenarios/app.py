@@ -81,8 +81,10 @@ class World:
 
 
 @asynccontextmanager
-async def world(database_url: str, data_dir: Path, *, claude: str | None = None) -> AsyncGenerator[World]:
-    """Start everything; `claude` is the base URL of a model."""
+async def world(
+    database_url: str, data_dir: Path, *, claude: str | None = None, **settings_: Any
+) -> AsyncGenerator[World]:
+    """Start everything; `claude` is the base URL of a model, and other settings are as given."""
     bound = listen("127.0.0.1", 0)
     url = url_of(bound)
     sandbox = Sandbox.create(webhook_secret=SECRET, webhook_url=f"{url}/webhooks/github")
@@ -98,6 +100,7 @@ async def world(database_url: str, data_dir: Path, *, claude: str | None = None)
                 "database_url": SecretStr(database_url),
                 "sluice_data_dir": data_dir,
                 "sluice_token": SecretStr(TOKEN),
+                **settings_,
             }
         )
         async with (

@@ -170,6 +170,14 @@ class Pulls:
         made = await self._github.write(installation, "POST", f"/repos/{repository}/check-runs", body)
         return int(made["id"])
 
+    async def describe_check_run(
+        self, installation: int, repository: str, check_run: int, *, title: str, summary: str
+    ) -> None:
+        """Say how a check run that has not ended stands."""
+        body = {"status": "in_progress", "output": {"title": title, "summary": summary}}
+        path = f"/repos/{repository}/check-runs/{check_run}"
+        await self._github.write(installation, "PATCH", path, body)
+
     async def complete_check_run(
         self,
         installation: int,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from reviewer.core.coverage import FileCoverage
 from reviewer.core.findings import Finding, Severity
 from reviewer.core.markdown import escaped, fenced
-from reviewer.pipeline import Outcome
+from reviewer.job import Outcome
 
 MAX_BODY = 65_000
 """GitHub refuses bodies over 65,536 characters; the rest is room for what closes one."""
@@ -23,9 +23,9 @@ _FINDING_MARK = re.compile(r"<!-- sluice:finding:([0-9a-f]+) -->")
 
 @dataclass(frozen=True, slots=True)
 class CheckOutput:
-    """What a check run shows."""
+    """What a check run shows; one that goes on has no conclusion."""
 
-    conclusion: str
+    conclusion: str | None
     title: str
     summary: str
 
@@ -87,6 +87,18 @@ def check(outcome: Outcome, url: str | None, notice: str | None) -> CheckOutput:
 def failed_check(reason: str, next_: str) -> CheckOutput:
     """The end of a check run whose review did not happen."""
     return CheckOutput("neutral", "not reviewed", _bounded(f"{escaped(reason)}\n\n{escaped(next_)}"))
+
+
+def postponed_check(reason: str, wait: float, done: int, left: int) -> CheckOutput:
+    """A check run whose review waits for the model."""
+    minutes = max(round(wait / 60), 1)
+    when = f"{minutes} minute{'' if minutes == 1 else 's'}"
+    state = (
+        f"{done} of {done + left} chunks are reviewed and kept. The review goes on in about {when} "
+        "and asks only for what is missing."
+    )
+    summary = _bounded(f"{escaped(reason)}\n\n{state}")
+    return CheckOutput(None, f"waits for the model, goes on in {when}", summary)
 
 
 def superseded_check(by: str) -> CheckOutput:

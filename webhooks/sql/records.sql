@@ -36,12 +36,15 @@ UPDATE reviews SET check_run = %(check_run)s WHERE id = %(id)s
 -- name: remember_github_review
 UPDATE reviews SET github_review = %(github_review)s WHERE id = %(id)s
 
+-- name: settle_model
+UPDATE reviews SET model = coalesce(model, %(model)s) WHERE id = %(id)s RETURNING model
+
 -- name: settle_rate
 UPDATE reviews SET bytes_per_token = coalesce(bytes_per_token, %(rate)s) WHERE id = %(id)s RETURNING bytes_per_token
 
 -- name: summaries
 WITH chosen AS (
-    SELECT id, repository, pull_request, head_sha, title, url, created_at
+    SELECT id, repository, pull_request, head_sha, title, url, model, created_at
     FROM reviews
     WHERE %(id)s::text IS NULL OR id = %(id)s
     ORDER BY created_at DESC
@@ -68,13 +71,15 @@ SELECT
     c.head_sha,
     c.title,
     c.url,
+    c.model,
     c.created_at,
     (
         SELECT e.type FROM events AS e
         WHERE
             e.review = c.id
             AND e.type IN (
-                'review.queued', 'review.started', 'review.completed', 'review.failed', 'review.superseded'
+                'review.queued', 'review.started', 'review.postponed', 'review.completed', 'review.failed',
+                'review.superseded'
             )
         ORDER BY e.position DESC
         LIMIT 1
@@ -92,7 +97,7 @@ SELECT
     ) AS finished_at,
     (
         SELECT sum((e.data ->> 'cost')::numeric) FROM events AS e
-        WHERE e.review = c.id AND e.type = 'chunk.completed'
+        WHERE e.review = c.id AND e.type IN ('chunk.completed', 'chunk.failed')
     ) AS cost,
     (
         SELECT count(DISTINCT e.data ->> 'chunk') FROM events AS e

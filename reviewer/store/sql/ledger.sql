@@ -1,11 +1,23 @@
 -- name: find
-SELECT entry FROM ledger WHERE key = %(key)s
+SELECT entry, used_at < now() - interval '1 day' AS stale
+FROM ledger
+WHERE installation = %(installation)s AND key = %(key)s
+
+-- name: touch
+UPDATE ledger SET used_at = now() WHERE installation = %(installation)s AND key = %(key)s
 
 -- name: store
-INSERT INTO ledger (key, entry, review, repository)
-VALUES (%(key)s, %(entry)s, %(review)s, %(repository)s)
-ON CONFLICT (key) DO UPDATE SET entry = excluded.entry, stored_at = now()
+INSERT INTO ledger (installation, key, entry, review, repository)
+VALUES (%(installation)s, %(key)s, %(entry)s, %(review)s, %(repository)s)
+ON CONFLICT (installation, key) DO UPDATE SET
+    entry = excluded.entry,
+    review = excluded.review,
+    repository = excluded.repository,
+    stored_at = now(),
+    used_at = now()
 
--- name: settle
-INSERT INTO usage (review, repository, input, cached, cache_writes, output, cost)
-VALUES (%(review)s, %(repository)s, %(input)s, %(cached)s, %(cache_writes)s, %(output)s, %(cost)s)
+-- name: expire
+DELETE FROM ledger WHERE used_at < now() - make_interval(days => %(days)s)
+
+-- name: forget
+DELETE FROM ledger WHERE installation = %(installation)s

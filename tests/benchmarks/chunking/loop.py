@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from reviewer import pipeline
 from reviewer.core import diff
 from reviewer.core.batches import Batch
+from reviewer.core.budget import Caps, Payer
 from reviewer.core.events import Event, Subject
 from reviewer.core.findings import Category, ReportedFinding, Severity
 from reviewer.core.plan import Limits
-from reviewer.core.tokens import Family
-from reviewer.local import LocalRates, NoFiles, NoLedger, SystemClock
-from reviewer.ports import BatchDone, Reported, Sources, Tell
+from reviewer.core.routing import Models
+from reviewer.job import Job, Ports
+from reviewer.local import LocalBudgets, LocalRates, NoFiles, NoLedger, SystemClock
+from reviewer.ports import BatchDone, Reported, Task, Tell
 
 _PULSE = 0.001  # seconds between two looks at the clock
 
@@ -28,14 +30,14 @@ class Quick:
     version = "1"
     reads_files = False
 
-    def price(self, tokens: int) -> float | None:
+    def price(self, model: str, tokens: int) -> float | None:
         return None
 
     async def count(self, batch: Batch) -> int | None:
         return None
 
-    async def review(self, batch: Batch, sources: Sources, tell: Tell) -> BatchDone:
-        chunk = batch.chunks[0]
+    async def review(self, task: Task, tell: Tell) -> BatchDone:
+        chunk = task.batch.chunks[0]
         finding = ReportedFinding(
             path=diff.readable(chunk.path),
             line=max(chunk.span[1], 1),
@@ -45,7 +47,7 @@ class Quick:
             title="Made up",
             message="Made up.",
         )
-        await tell(Reported(finding))
+        await tell(Reported(finding, "quick"))
         return BatchDone()
 
 
@@ -74,8 +76,9 @@ async def longest_stop(raw: bytes) -> tuple[float, float]:
     gaps.clear()
     began = time.perf_counter()
     parsed = await asyncio.to_thread(diff.parse, raw)
-    job = pipeline.Job(Subject(review="r", repository="bench"), parsed, NoFiles(), Limits(64_000))
-    ports = pipeline.Ports(Quick(), NoLedger(), Nowhere(), LocalRates(Family.OTHER), SystemClock())
+    subject = Subject(review="r", repository="bench")
+    job = Job(subject, parsed, NoFiles(), Limits(64_000), Models("quick"), Payer("r"))
+    ports = Ports(Quick(), NoLedger(), Nowhere(), LocalRates(), LocalBudgets(Caps()), SystemClock())
     outcome = await pipeline.review(job, ports)
     took = time.perf_counter() - began
     watch.cancel()

@@ -18,6 +18,7 @@ from unidiff.patch import PatchSet
 from reviewer.core import diff
 from reviewer.core.plan import Limits, plan
 from reviewer.core.policy import Policy
+from reviewer.core.routing import Models
 
 RUNS = 3
 _LONG = 5_000_000  # bytes up to which a run is so short that more of them are made
@@ -38,7 +39,7 @@ def with_unidiff(raw: bytes) -> dict[str, Any]:
 
 def with_sluice(raw: bytes) -> dict[str, Any]:
     """The diff parsed, planned, cut into chunks and gathered into batches."""
-    planned = plan(diff.parse(raw), Policy(), LIMITS)
+    planned = plan(diff.parse(raw), Policy(), LIMITS, Models("none"))
     coverage = planned.promised()
     return {
         "files": len(planned.files),

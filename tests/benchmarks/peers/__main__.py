@@ -127,7 +127,7 @@ async def _sluice(everything: list[Sample]) -> list[Result]:
 
 
 def _sluice_one(sample: Sample, reviewer: Reviewer) -> Result:
-    planned = plan(diffs.parse(sample.raw), reviewer.policy, reviewer.limits)
+    planned = plan(diffs.parse(sample.raw), reviewer.policy, reviewer.limits, reviewer.models("peers"))
     built = [prompt.build(batch) for batch in planned.batches]
     reviewable = [file["path"] for file in plan_json(planned, reviewer)["files"] if file["skipped"] is None]
     return Result(

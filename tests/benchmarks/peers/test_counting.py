@@ -13,6 +13,7 @@ from tests.benchmarks.peers import samples
 from tests.benchmarks.peers.counting import Seen, of_pr_agent, of_sluice, seen
 from tests.benchmarks.peers.samples import CALIBRATION, Sample
 from tests.corpus import needs_corpus
+from tests.fakes.work import MODELS
 
 EVERYTHING = Seen(files=2, added=6, removed=3, cut=0)
 
@@ -134,7 +135,7 @@ def test_a_line_that_is_not_in_the_diff_as_shown_counts_as_cut():
 
 
 def _prompts(sample: Sample, window: int) -> list[str]:
-    planned = plan(diffs.parse(sample.raw), Policy(), Limits(window))
+    planned = plan(diffs.parse(sample.raw), Policy(), Limits(window), MODELS)
     return [prompt.build(batch).user for batch in planned.batches]
 
 

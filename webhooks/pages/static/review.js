@@ -75,7 +75,7 @@ function showTotals() {
 const heard = {
   "review.started": (e) => {
     totals.status = "running";
-    totals.extra = [`reviewed with ${e.engine}`];
+    totals.extra = [`reviewed with ${e.model ?? e.engine}`];
     get("notice").hidden = !e.notice;
     get("notice").textContent = e.notice ?? "";
   },
@@ -83,18 +83,27 @@ const heard = {
     e.chunks.forEach(planChunk);
     skip(e.skipped.map((file) => `${file.path}: ${file.reason}`));
   },
-  "chunk.started": (e) => mark(e.chunk, "reviewing…", "reviewing"),
+  "chunk.started": (e) => mark(e.chunk, `reviewing… ${e.model}${e.route ? ` (${e.route})` : ""}`, "reviewing"),
   "chunk.progress": (e) => mark(e.chunk, `reviewing… ${e.output_tokens} tokens`, "reviewing"),
-  "chunk.retrying": (e) => mark(e.chunk, `attempt ${e.attempt} failed, again in ${e.wait.toFixed(1)} s`, "medium"),
+  "chunk.retrying": (e) => mark(e.chunk,
+    `attempt ${e.attempt} did not do: ${e.model ?? "again"}${e.wait ? ` in ${e.wait.toFixed(1)} s` : ""}`, "medium"),
   "chunk.completed": (e) => mark(e.chunk,
     `${e.findings} finding${e.findings === 1 ? "" : "s"}${e.source === "ledger" ? ", known from before" : ""}`, "done"),
   "chunk.failed": (e) => mark(e.chunk, `not reviewed: ${e.reason}`, "failed"),
   finding: (e) => addFinding(e.finding),
   "finding.withdrawn": (e) => found.get(e.id)?.classList.add("withdrawn"),
+  "review.postponed": (e) => {
+    totals.status = "postponed";
+    totals.extra = [`${e.chunks_done} chunks done, ${e.chunks_left} left, goes on in ${Math.round(e.wait)} s`];
+    get("notice").hidden = false;
+    get("notice").textContent = e.reason;
+  },
   "review.completed": (e) => {
     totals.status = "completed";
     totals.extra = [`${e.coverage.reviewed} of ${e.coverage.changed_lines} changed lines reviewed`,
-      `${e.seconds.toFixed(1)} s`, money(e.cost)].filter(Boolean);
+      `${e.seconds.toFixed(1)} s`,
+      e.usage.output ? `${e.calls} calls, ${e.usage.input + e.usage.cached + e.usage.cache_writes + e.usage.output} tokens` : "",
+      money(e.cost)].filter(Boolean);
     skip(e.coverage.files.flatMap(gaps));
     get("none").textContent = "Nothing found.";
   },

@@ -1,0 +1,70 @@
+"""How often a job is tried, and how long it waits in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import procrastinate
+from procrastinate.jobs import Job
+
+from reviewer.errors import EngineError, SluiceError
+
+MOST_ATTEMPTS = 6
+FIRST_WAIT_SECONDS = 5.0
+
+_GROWTH = 4
+LONGEST_WAIT_SECONDS = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of a job.
+
+    Attributes:
+        number: 0-based.
+    """
+
+    number: int
+
+    @property
+    def last(self) -> bool:
+        """Whether there is none after it."""
+        return self.number + 1 >= MOST_ATTEMPTS
+
+    def wait(self, error: SluiceError, *, first_for_model: float) -> float:
+        """Seconds until the next: four times as long each time, and no shorter than a server asked for.
+
+        Args:
+            error: why there must be a next.
+            first_for_model: the first for a model; one that three tries could not reach is not back soon.
+        """
+        first = first_for_model if isinstance(error, EngineError) else FIRST_WAIT_SECONDS
+        named: float | None = getattr(error, "retry_after", None)
+        return max(min(first * _GROWTH**self.number, LONGEST_WAIT_SECONDS), named or 0.0)
+
+
+class Again(Exception):
+    """The job is to be tried again.
+
+    Attributes:
+        wait: seconds until then.
+    """
+
+    def __init__(self, message: str, wait: float) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class Waits(procrastinate.BaseRetryStrategy):
+    """A job that asks to be tried again waits as long as it says."""
+
+    def get_retry_decision(
+        self,
+        *,
+        exception: BaseException,
+        job: Job,  # noqa: ARG002 - procrastinate's signature
+    ) -> procrastinate.RetryDecision | None:
+        """When to try again; never for any other exception."""
+        if not isinstance(exception, Again):
+            return None
+        return procrastinate.RetryDecision(retry_in={"milliseconds": int(exception.wait * 1_000)})
