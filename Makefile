@@ -11,7 +11,13 @@ PR_AGENT := 0.49.0
 PEERS := .venv-peers
 PEERS_READY := $(PEERS)/.ready-$(PR_AGENT)
 
-.PHONY: help demo test check format bench bench-peers clean
+# A server that reviews must get through lives in one of its own too
+LITELLM_PYTHON ?= python3
+LITELLM := 1.108.5
+PROXY := .venv-litellm
+PROXY_READY := $(PROXY)/.ready-$(LITELLM)
+
+.PHONY: help demo test check format bench bench-peers compatibility clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -34,13 +40,17 @@ format: $(READY) ## Put the code into its standard form
 
 bench: $(READY) ## Measure speed and memory against their targets
 	@$(BIN)/python -m tests.benchmarks.chunking
+	@$(BIN)/python -m tests.benchmarks.streaming
 
 # Nothing is installed where there are no diffs to compare
 bench-peers: $(READY) $(if $(wildcard ../shared/data/diffs),$(PEERS_READY)) ## Show the same diffs to PR-Agent and count what each model sees
 	@$(BIN)/python -m tests.benchmarks.peers $(PEERS)/bin/python
 
+compatibility: $(READY) $(PROXY_READY) ## Review through LiteLLM's proxy, another server that speaks the Messages API
+	@$(BIN)/python -m tests.compatibility.litellm $(PROXY)/bin/litellm
+
 clean: ## Remove the virtual environments and caches
-	rm -rf $(VENV) $(PEERS) .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(PROXY) .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(READY): pyproject.toml
 	@echo "Making a virtual environment in $(VENV) with $(PYTHON)"
@@ -59,4 +69,13 @@ $(PEERS_READY):
 	@$(PEER_PYTHON) -m venv $(PEERS)
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check 'pr-agent[github]==$(PR_AGENT)'
 	@touch $(PEERS_READY)
+	@echo "Installed."
+
+$(PROXY_READY):
+	@$(LITELLM_PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 15))' || { echo "LiteLLM needs Python 3.10 to 3.14, which $(LITELLM_PYTHON) is not; set LITELLM_PYTHON=..."; exit 1; }
+	@echo "Installing LiteLLM's proxy $(LITELLM) into $(PROXY) (about 760 MB, a minute or two)"
+	@rm -rf $(PROXY)
+	@$(LITELLM_PYTHON) -m venv $(PROXY)
+	@$(PROXY)/bin/python -m pip install --quiet --disable-pip-version-check 'litellm[proxy]==$(LITELLM)'
+	@touch $(PROXY_READY)
 	@echo "Installed."
