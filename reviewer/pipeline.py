@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import cast
 
 from reviewer import telling
 from reviewer.context import Context
@@ -65,9 +66,12 @@ async def review(job: Job, ports: Ports) -> Outcome:
         run = _Run(job, ports, planned, began, context)
         await run.say(await asyncio.to_thread(telling.announcement, planned, ports.engine))
         waiting = iter(planned.batches)
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(job.concurrency):
-                tasks.create_task(run.review_each(waiting))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(job.concurrency):
+                    tasks.create_task(run.review_each(waiting))
+        except ExceptionGroup as group:
+            raise _first(group) from group
     return await asyncio.to_thread(run.outcome)  # many files make many rows
 
 
@@ -84,6 +88,12 @@ async def prepare(job: Job, engine: Engine) -> Plan:
         if counted and plausible(size, counted)
     }
     return await asyncio.to_thread(planned.recut, estimators) if estimators else planned
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    """What went wrong first: callers know errors, not groups of them."""
+    first = group.exceptions[0]
+    return _first(cast("ExceptionGroup[Exception]", first)) if isinstance(first, ExceptionGroup) else first
 
 
 def ledger_key(chunk: Chunk, job: Job, engine: Engine, model: str, *, only_here: bool = False) -> str:
@@ -208,8 +218,10 @@ class _Run:
         for chunk, share in zip(batch.chunks, _shares(done, batch.chunks), strict=True):
             if chunk.id in done.failed:
                 await self._fail(chunk, batch.route, share)
-            else:
-                await self._finish(chunk, batch.route, heard[chunk.id], share, seconds)
+                continue
+            if not any(said.malformed for said in heard.values()):
+                await self._remember(chunk, batch.route, heard[chunk.id], share)
+            await self._finish(chunk, batch.route, heard[chunk.id], share, seconds)
 
     async def _done(self, batch: Batch, tell: Tell) -> BatchDone:
         subject = self._job.subject
@@ -225,14 +237,16 @@ class _Run:
         except EngineError as error:
             return BatchDone(failed={chunk.id: error for chunk in batch.chunks})
 
+    async def _remember(self, chunk: Chunk, route: Route, said: _Heard, share: BatchDone) -> None:
+        """Keep a chunk of an answer that could be read in whole; another may be better next time."""
+        findings = tuple(recall.remember(chunk, reported) for reported in said.reported)
+        entry = LedgerEntry(findings, share.usage, share.cost, share.notes)
+        key = self._key(chunk, route.model, only_here=chunk.id in share.by_fallback)
+        await self._ports.ledger.store(key, entry, self._job.payer, self._job.subject.repository)
+
     async def _finish(
         self, chunk: Chunk, route: Route, said: _Heard, share: BatchDone, seconds: float
     ) -> None:
-        if not said.malformed:  # what could not be read may be better next time
-            findings = tuple(recall.remember(chunk, reported) for reported in said.reported)
-            entry = LedgerEntry(findings, share.usage, share.cost, share.notes)
-            key = self._key(chunk, route.model, only_here=chunk.id in share.by_fallback)
-            await self._ports.ledger.store(key, entry, self._job.payer, self._job.subject.repository)
         self._reviewed.add(chunk.id)
         dropped = len(said.reported) + said.malformed - said.standing
         event = telling.bought(

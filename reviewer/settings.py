@@ -12,11 +12,13 @@ from typing import Annotated, Any
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from reviewer.core.diff import MAX_DIFF_BYTES
 from reviewer.core.plan import BATCH_TOKENS
 from reviewer.errors import BadSettings
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -50,29 +52,32 @@ class Settings(BaseSettings):
     )
     llm_max_tokens: int = Field(16_000, ge=256, description="Output tokens of one call at most.")
     llm_concurrency: int = Field(4, ge=1, le=64, description="Calls under way at once in one review.")
-    llm_first_token_seconds: float = Field(
+    llm_first_token_seconds: Finite = Field(
         180, gt=0, description="How long a call waits for its first token."
     )
-    llm_idle_seconds: float = Field(60, gt=0, description="How long an answer may stand still.")
-    llm_total_seconds: float = Field(600, gt=0, description="How long one call may take in all.")
-    llm_longest_wait_seconds: float = Field(
-        60, ge=0, description="Longest wait between two tries; a server that wants more is not asked again."
+    llm_idle_seconds: Finite = Field(60, gt=0, description="How long an answer may stand still.")
+    llm_total_seconds: Finite = Field(600, gt=0, description="How long one call may take in all.")
+    llm_longest_wait_seconds: Finite = Field(
+        60,
+        ge=0,
+        allow_inf_nan=False,
+        description="Longest wait between two tries; a server that wants more is not asked again.",
     )
 
     budget_request_tokens: int = Field(200_000, ge=0, description="Tokens of one call at most; 0: no bound.")
-    budget_request_usd: float = Field(1.0, ge=0, description="USD of one call at most; 0: no bound.")
+    budget_request_usd: Finite = Field(1.0, ge=0, description="USD of one call at most; 0: no bound.")
     budget_review_tokens: int = Field(3_000_000, ge=0, description="Tokens of one review; 0: no bound.")
-    budget_review_usd: float = Field(5.0, ge=0, description="USD of one review; 0: no bound.")
+    budget_review_usd: Finite = Field(5.0, ge=0, description="USD of one review; 0: no bound.")
     budget_installation_day_tokens: int = Field(
         30_000_000, ge=0, description="Tokens of an installation per day (UTC); 0: no bound."
     )
-    budget_installation_day_usd: float = Field(
+    budget_installation_day_usd: Finite = Field(
         50.0, ge=0, description="USD of an installation per day (UTC); 0: no bound."
     )
     budget_api_key_day_tokens: int = Field(
         10_000_000, ge=0, description="Tokens of an API key per day (UTC); 0: no bound."
     )
-    budget_api_key_day_usd: float = Field(
+    budget_api_key_day_usd: Finite = Field(
         20.0, ge=0, description="USD of an API key per day (UTC); 0: no bound."
     )
 
@@ -96,7 +101,7 @@ class Settings(BaseSettings):
     sluice_max_diff_bytes: int = Field(
         MAX_DIFF_BYTES, ge=1_000, description="A larger diff is refused before it is read."
     )
-    sluice_postpone_seconds: float = Field(
+    sluice_postpone_seconds: Finite = Field(
         30,
         gt=0,
         description="First wait of a review whose model is down; each further one is four times it.",
@@ -173,6 +178,8 @@ def read() -> Settings:
     """
     try:
         return Settings()  # pyright: ignore[reportCallIssue]  # every field has a default
+    except SettingsError as error:  # a value that should be JSON and is none
+        raise BadSettings(f"settings are wrong: {error}; {error.__cause__}") from error
     except ValidationError as error:
         problems = [f"{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
         raise BadSettings("settings are wrong:\n  " + "\n  ".join(problems)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -123,7 +124,7 @@ def caps(settings: Settings) -> Caps:
     """The budgets; 0 in a setting is no bound."""
 
     def cap(tokens: int, usd: float) -> Cap:
-        return Cap(tokens or None, round(usd * MICROS) or None)
+        return Cap(tokens or None, math.ceil(usd * MICROS) or None)
 
     return Caps(
         request=cap(settings.budget_request_tokens, settings.budget_request_usd),

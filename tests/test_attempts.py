@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 
 from reviewer.errors import EngineUnavailable, ForgeRateLimited, ForgeUnavailable
-from webhooks.attempts import LONGEST_WAIT_SECONDS, MOST_ATTEMPTS, Again, Attempt, Waits
+from webhooks.attempts import (
+    LONGEST_NAMED_WAIT_SECONDS,
+    LONGEST_WAIT_SECONDS,
+    MOST_ATTEMPTS,
+    Again,
+    Attempt,
+    Waits,
+)
 
 
 def waits(error: Exception) -> list[float]:
@@ -28,6 +35,11 @@ def test_waits_grow_up_to_a_bound(error, first):
 )
 def test_no_wait_is_shorter_than_the_server_asked_for(error):
     assert waits(error)[0] == 400
+
+
+@pytest.mark.parametrize("named", [1e9, float("inf")])
+def test_no_server_makes_a_review_wait_for_more_than_some_hours(named):
+    assert max(waits(EngineUnavailable("busy", retry_after=named))) == LONGEST_NAMED_WAIT_SECONDS
 
 
 def test_the_last_attempt_knows_that_it_is():

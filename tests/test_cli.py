@@ -231,3 +231,22 @@ def test_a_plan_of_real_diffs_counts_what_git_counts(tmp_path):
         assert sorted(chunk for batch in told["batches"] for chunk in batch) == sorted(
             chunk["id"] for chunk in told["chunks"]
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("LLM_CAPABILITIES", "{bad", "settings are wrong"),
+        ("LLM_CAPABILITIES", '{"m": {"max_output": -5}}', "LLM_CAPABILITIES: m: max_output"),
+        ("LLM_MODEL_WEIGHTS", "x", "LLM_MODEL_WEIGHTS"),
+        ("BUDGET_REVIEW_USD", "inf", "BUDGET_REVIEW_USD"),
+        ("BUDGET_REQUEST_TOKENS", "100", "BUDGET_REQUEST_TOKENS"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused_by_name(repository, name, value, words):
+    nobody = {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9", name: value}
+    done = sluice("plan", "HEAD~1..HEAD", cwd=repository, **nobody)
+
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr

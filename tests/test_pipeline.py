@@ -33,6 +33,7 @@ from reviewer.errors import (
     EngineUnavailable,
     OverBudget,
     SpendLimitReached,
+    StoreUnavailable,
     StreamCut,
 )
 from reviewer.job import Job, Outcome, Ports
@@ -265,6 +266,22 @@ async def test_an_answer_of_which_a_part_could_not_be_read_is_not_kept():
     await review(Scripted(malformed=True), memory, "a.py")
 
     assert memory.entries == {}
+
+
+async def test_no_chunk_is_kept_of_a_batch_of_which_a_part_could_not_be_read():
+    memory = Memory()
+    await run(Scripted(malformed=True), ONE.format("a.py") + ONE.format("b.py"), Limits(8_000), memory)
+
+    assert memory.entries == {}
+
+
+async def test_an_error_of_a_port_comes_through_as_itself():
+    class Broken(Memory):
+        async def store(self, key: str, entry: LedgerEntry, payer: Payer, repository: str) -> None:
+            raise StoreUnavailable("the database is gone for a while")
+
+    with pytest.raises(StoreUnavailable):
+        await review(Scripted(), Broken(), "a.py")
 
 
 async def test_a_chunk_that_failed_is_not_kept_and_its_fellow_is():

@@ -14,6 +14,8 @@ FIRST_WAIT_SECONDS = 5.0
 
 _GROWTH = 4
 LONGEST_WAIT_SECONDS = 3_600.0
+LONGEST_NAMED_WAIT_SECONDS = 6 * 3_600.0
+"""A server may ask for a year; a person waits for the review."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class Attempt:
         """
         first = first_for_model if isinstance(error, EngineError) else FIRST_WAIT_SECONDS
         named: float | None = getattr(error, "retry_after", None)
-        return max(min(first * _GROWTH**self.number, LONGEST_WAIT_SECONDS), named or 0.0)
+        own = min(first * _GROWTH**self.number, LONGEST_WAIT_SECONDS)
+        return max(own, min(named or 0.0, LONGEST_NAMED_WAIT_SECONDS))
 
 
 class Again(Exception):

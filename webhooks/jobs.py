@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, LiteralString, cast
 
 import procrastinate
 import structlog
-from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.jobs import Status
 from psycopg import AsyncConnection
 
 from reviewer.store.ledger import PostgresLedger
 from reviewer.store.queries import query
-from webhooks.attempts import Attempt, Waits
+from webhooks.attempts import Again, Attempt, Waits
 from webhooks.pull_review import PullReviews
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ _POLL_SECONDS = 0.5  # a job that waits for its pull request's lock is not notif
 _STALLED_SECONDS = 30.0  # without a heartbeat a worker is taken for dead
 
 _log = structlog.get_logger("sluice.jobs")
+
+
+def _sql(name: str) -> LiteralString:
+    # A file of the package is as literal as a string in the code
+    return cast("LiteralString", query("webhooks.sql", "jobs.sql", name).as_string(None))
 
 
 class Jobs:
@@ -35,15 +41,24 @@ class Jobs:
 
         @self.app.task(name="review", retry=Waits(), pass_context=True)
         async def review(context: JobContext, *, repository: str, number: int) -> None:
-            await reviews.run(repository, number, Attempt(context.job.attempts))
+            await self._let_next_wait(context)
+            try:
+                await reviews.run(repository, number, Attempt(context.job.attempts))
+            except Again:
+                if not await self._next_waits(context):
+                    raise
 
         @self.app.periodic(cron="* * * * *")
         @self.app.task(name="take_over", queueing_lock="take_over", pass_context=True)
         async def take_over(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - procrastinate gives it
             manager = context.app.job_manager
+            await manager.connector.execute_query_async(_sql("drop_blocking"))
             for job in await manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_SECONDS):
                 _log.warning("taking over the job of a dead worker", job=job.id)
-                await manager.retry_job(job)
+                try:
+                    await manager.retry_job(job)
+                except ConnectorException:  # the next job waits already, and does its work
+                    await manager.finish_job(job, status=Status.FAILED, delete_job=False)
 
         @self.app.periodic(cron="17 3 * * *")
         @self.app.task(name="expire", queueing_lock="expire")
@@ -52,6 +67,20 @@ class Jobs:
             _log.info("ledger entries expired", entries=gone, days=ledger_days)
 
         self._review = review
+
+    async def _let_next_wait(self, context: JobContext) -> None:
+        """A job that runs gives up its place in the queue: should it come back, another may wait there.
+
+        What is left of it, its lock, lets the two run one after the other.
+        """
+        connector = context.app.job_manager.connector
+        await connector.execute_query_async(_sql("give_up_place"), id=context.job.id)
+
+    async def _next_waits(self, context: JobContext) -> bool:
+        """Whether another job of the pull request waits: it reviews the newest head, and at once."""
+        connector = context.app.job_manager.connector
+        row = await connector.execute_query_one_async(_sql("next_waits"), lock=context.job.lock)
+        return bool(row["waits"])
 
     async def want_review(self, connection: AsyncConnection, repository: str, number: int) -> None:
         """Defer a review on the caller's transaction; one that waits for its turn already is enough.

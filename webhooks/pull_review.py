@@ -36,6 +36,7 @@ from webhooks.records import (
     remember_github_review,
     settle_model,
     settle_rate,
+    unfinished_reviews,
     wanted_head,
 )
 
@@ -49,6 +50,15 @@ class _Run:
     review: Review
     subject: Subject
     check: int | None
+
+
+def _subject(review: Review) -> Subject:
+    return Subject(
+        review=review.id,
+        repository=review.repository,
+        pull_request=review.pull_request,
+        head_sha=review.head_sha,
+    )
 
 
 class PullReviews:
@@ -88,16 +98,34 @@ class PullReviews:
             review = await open_review(connection, head)
         if review.github_review is not None:
             return
-        subject = Subject(
-            review=review.id, repository=repository, pull_request=number, head_sha=review.head_sha
-        )
+        await self._end_older(review)
+        subject = _subject(review)
         check = review.check_run
         try:
             if check is None:
                 check = await self._open_check(review)
             await self._review(_Run(review, subject, check), attempt)
+        except Again:
+            raise
         except SluiceError as error:
             await self._give_up(_Run(review, subject, check), error, attempt)
+        except Exception as error:  # noqa: BLE001 - the job's boundary: the review ends, whatever happens
+            _log.exception("review failed by a fault of Sluice", review=review.id)
+            fault = SluiceError(f"a fault of Sluice itself ({type(error).__name__}); its log says more")
+            await self._give_up(_Run(review, subject, check), fault, attempt)
+
+    async def _end_older(self, newest: Review) -> None:
+        """End what older heads of the pull request have left unfinished, such as a postponed review."""
+        async with self._database.connection() as connection:
+            older = await unfinished_reviews(connection, newest)
+        for review in older:
+            subject = _subject(review)
+            run = _Run(review, subject, review.check_run)
+            try:
+                await self._close_check(run, render.superseded_check(newest.head_sha))
+            except ForgeError as error:
+                _log.warning("an older check run could not be closed", review=review.id, reason=str(error))
+            await self._say(subject, ReviewSuperseded(by=newest.head_sha))
 
     async def _review(self, run: _Run, attempt: Attempt) -> None:
         review = run.review

@@ -91,6 +91,13 @@ async def open_review(connection: AsyncConnection, head: WantedHead) -> Review:
     return review
 
 
+async def unfinished_reviews(connection: AsyncConnection, newest: Review) -> list[Review]:
+    """The reviews of older heads of the same pull request that no event has ended."""
+    async with connection.cursor(row_factory=class_row(Review)) as cursor:
+        await cursor.execute(query(*_SQL, "unfinished_reviews"), asdict(newest))
+        return await cursor.fetchall()
+
+
 async def settle_model(connection: AsyncConnection, review: str, model: str) -> str:
     """The model that a review draws: `model`, or what an earlier run of it drew."""
     cursor = await connection.execute(query(*_SQL, "settle_model"), {"id": review, "model": model})

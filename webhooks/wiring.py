@@ -9,12 +9,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from reviewer.store.budgets import PostgresBudgets
-
 from reviewer.errors import BadSettings
 from reviewer.job import Ports
 from reviewer.local import SystemClock
 from reviewer.settings import Settings
+from reviewer.store.budgets import PostgresBudgets
 from reviewer.store.database import Database, MigrationSet, migrate, open_database
 from reviewer.store.feed import Hub, PostgresFeed
 from reviewer.store.ledger import PostgresLedger

@@ -77,11 +77,12 @@ class Answer:
         if kind == "message_start":
             self._learn(getattr(event.message, "usage", None))
         elif kind == "message_delta":
-            self.stop_reason = event.delta.stop_reason
+            told = event.delta.stop_reason
+            self.stop_reason = told if isinstance(told, str) else None
             self._refusal = getattr(getattr(event.delta, "stop_details", None), "category", None)
             usage = getattr(event, "usage", None)
             self._learn(usage)
-            self.told_output = getattr(usage, "output_tokens", None) is not None
+            self.told_output = _is_count(getattr(usage, "output_tokens", None))
         elif kind == "message_stop":
             self._stopped = True
 
@@ -150,9 +151,7 @@ class Answer:
     def _learn(self, usage: Any) -> None:
         """Take in what the server tells; some tell of the prompt only at the end, some of no cache."""
         told = {
-            ours: min(max(value, 0), _MOST_TOKENS)
-            for ours, theirs in _USAGE.items()
-            if isinstance(value := getattr(usage, theirs, None), int)
+            ours: value for ours, theirs in _USAGE.items() if _is_count(value := getattr(usage, theirs, None))
         }
         self.told_input |= bool(told.keys() - {"output"}) and any(
             count for name, count in told.items() if name != "output"
@@ -160,6 +159,10 @@ class Answer:
         # Counts are cumulative, and a zero behind a count says only that this event does not tell it
         known = {name: count for name, count in told.items() if count}
         self.usage = self.usage.model_copy(update=known)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= _MOST_TOKENS
 
 
 _MOST_TOKENS = 1_000_000_000  # more is no count, and no account could hold it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from reviewer.errors import EngineError, EnginePaused, NotReported
+from reviewer.errors import EngineError, EnginePaused, NotReported, OverBudget
 
 FAILURES_IN_A_ROW = 8
 """So many passing failures without a success between them pause a model: all tries of some chunks."""
@@ -39,10 +39,10 @@ class Breaker:
         try:
             yield
         except EngineError as error:
-            # A final error comes from a provider that is well; an answer in mere words says nothing of it
+            # A final error comes from a provider that is well; words and an empty purse say nothing of it
             if error.retryable:
                 self._failed(trying=trying)
-            elif not isinstance(error, NotReported):
+            elif not isinstance(error, (NotReported, OverBudget)):
                 self._succeeded()
             raise
         else:

@@ -89,7 +89,7 @@ class Caller:
                     said = conversation.hear(event, watchdog)
                     if said is not None:
                         await said
-        except (KeyError, TypeError) as error:  # a message in one piece that is none
+        except (AttributeError, KeyError, TypeError) as error:  # no event, or no message
             raise StreamCut("the answer is not in the form of the Messages API") from error
         except FOREIGN as error:
             conversation.spent_nothing = spent_nothing(error)

@@ -92,7 +92,8 @@ class Client:
             max_retries=0,
             open_telemetry=False,
             timeout=timeout,
-            http_client=anthropic.DefaultAioHttpClient(timeout=timeout),
+            # A redirect would be followed for every call, and a loop of them twenty times
+            http_client=anthropic.DefaultAioHttpClient(timeout=timeout, follow_redirects=False),
         )
 
 

@@ -50,7 +50,7 @@ MOST_REPORTLESS = 2
 """Answers in mere words after which a model is not asked again: it has nothing to say, or no tool."""
 
 MOST_HALVINGS = 6
-"""One batch becomes 64 calls at most."""
+"""One batch becomes 64 parts at most, each asked about twice if its answers run out of room."""
 
 FIRST_WAIT_SECONDS = 1.0
 
@@ -159,9 +159,9 @@ class ClaudeEngine:
         await work.again(str(first), fallback)
         try:
             answered = await self._try(work, part, fallback, room, alone=True)
-        except (OverBudget, PromptTooLarge):
-            raise
         except EngineError as second:
+            if isinstance(second, (OverBudget, PromptTooLarge)) and not first.retryable:
+                raise
             raise _both(first, second, fallback) from second
         work.answered_by_fallback(part)
         return answered

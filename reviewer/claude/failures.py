@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -22,14 +23,29 @@ from reviewer.errors import (
     StreamCut,
 )
 
-FOREIGN = (anthropic.AnthropicError, httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError)
+FOREIGN = (
+    anthropic.AnthropicError,
+    httpx2.HTTPError,
+    httpx2.StreamError,
+    # What a server of one's own may put into an event
+    json.JSONDecodeError,
+    UnicodeDecodeError,
+    RecursionError,
+)
 """What consuming a stream may raise; in mid-stream the transport's errors come through untranslated."""
 
 # The transport calls a connection that is dropped before the answer a failed connect too: aiohttp's own tells
 _NEVER_SENT = (aiohttp.ClientConnectorError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _SPENT = {"enforced_spend_limit_reached", "contract_spend_limit_reached"}
 _PASSING_STATUS = {408, 409, 429}
-_PASSING_TYPES = {"overloaded_error", "rate_limit_error", "api_error", "timeout_error"}
+_LASTING_TYPES = {
+    "invalid_request_error",
+    "authentication_error",
+    "billing_error",
+    "permission_error",
+    "not_found_error",
+    "request_too_large",
+}
 _OVERLOADED_STATUS = {503, 529}
 _TOO_LONG = re.compile(r"too long|too large|context (?:window|length)|maximum context", re.IGNORECASE)
 _HINTS = {
@@ -66,7 +82,7 @@ def spent_nothing(error: Exception) -> bool:
 
 
 def _of_status(error: anthropic.APIStatusError) -> EngineError:
-    said = error.api_message or error.message
+    said = str(error.api_message or error.message)
     status = error.status_code
     if error.error_code in _SPENT:
         return SpendLimitReached(f"the provider's spending cap is reached: {said}")
@@ -78,7 +94,7 @@ def _of_status(error: anthropic.APIStatusError) -> EngineError:
         return kind(f"{error.type or status}: {said}", retry_after=wait)
     if status == 413 or (status == 400 and _TOO_LONG.search(said)):
         return PromptTooLarge(f"the model refuses the prompt as too long: {said}")
-    hint = _HINTS.get(status)
+    hint = _HINTS.get(status, "check ANTHROPIC_BASE_URL" if status < 400 else None)
     return EngineMisconfigured(
         f"the model refuses the request ({status}): {said}" + (f"; {hint}" if hint else "")
     )
@@ -86,7 +102,7 @@ def _of_status(error: anthropic.APIStatusError) -> EngineError:
 
 def _is_passing(error: anthropic.APIStatusError) -> bool:
     if error.status_code == 200:
-        return error.type in _PASSING_TYPES
+        return str(error.type) not in _LASTING_TYPES
     advice = error.response.headers.get("x-should-retry")
     if advice in {"true", "false"}:
         return advice == "true"
@@ -104,13 +120,15 @@ def _named_wait(headers: Mapping[str, str]) -> float | None:
         return seconds
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+        seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return max((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp(), 0.0)
+    return max(seconds, 0.0)
 
 
 def _number(value: str | None) -> float | None:
     try:
-        return None if value is None else max(float(value), 0.0)
+        number = math.nan if value is None else float(value)
     except ValueError:
         return None
+    return max(number, 0.0) if math.isfinite(number) else None

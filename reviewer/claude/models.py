@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from reviewer.core.events import Usage
 from reviewer.core.tokens import Family
 from reviewer.errors import BadSettings
 
 _MILLION = 1_000_000
+
+_Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Tokens = Annotated[int, Field(gt=0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +24,10 @@ class Price:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    input: float
-    output: float
-    cache_write: float | None = None
-    cache_read: float | None = None
+    input: _Usd
+    output: _Usd
+    cache_write: _Usd | None = None
+    cache_read: _Usd | None = None
 
     def of(self, usage: Usage) -> float:
         """What so many tokens cost in USD."""
@@ -52,12 +55,12 @@ class Model:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    context_window: int = 200_000
-    max_output: int = 64_000
+    context_window: _Tokens = 200_000
+    max_output: _Tokens = 64_000
     forced_tool: bool = False
     strict: bool = True
     eager: bool = True
-    cache_minimum: int | None = 512
+    cache_minimum: _Tokens | None = 512
     family: Family = Family.CLAUDE_5
     price: Price | None = None
     long_price: Price | None = None

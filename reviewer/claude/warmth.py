@@ -21,7 +21,7 @@ LONGEST_WAIT_SECONDS = 15.0
 class _Prefix:
     warm_until: float = 0.0
     begun: asyncio.Event = field(default_factory=asyncio.Event)
-    led: bool = False
+    leader: object | None = None
 
 
 class Warmth:
@@ -35,32 +35,36 @@ class Warmth:
         """A call with that prefix within the block; call what is given when its response has begun."""
         loop = asyncio.get_running_loop()
         prefix = self._prefixes.setdefault(key, _Prefix())
-        leads = await self._wait(prefix)
+        call = object()
+        await self._wait(prefix, call)
         started = loop.time()
 
         def begun() -> None:
             prefix.warm_until = max(prefix.warm_until, started + LIFETIME_SECONDS)
-            prefix.begun.set()
+            _stand_down(prefix, call)
 
         try:
             yield begun
         finally:
-            if leads:
-                # If it failed, whoever waits next takes its place
-                prefix.led = False
-                prefix.begun.set()
+            # If it never began, whoever waits next takes its place
+            _stand_down(prefix, call)
 
-    async def _wait(self, prefix: _Prefix) -> bool:
-        """Wait while another call leads; whether this one does now."""
+    async def _wait(self, prefix: _Prefix, call: object) -> None:
+        """Wait while another call leads, unless that takes too long; else lead."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + LONGEST_WAIT_SECONDS
         while loop.time() >= prefix.warm_until:
-            if not prefix.led:
-                prefix.led, prefix.begun = True, asyncio.Event()
-                return True
+            if prefix.leader is None:
+                prefix.leader, prefix.begun = call, asyncio.Event()
+                return
             if loop.time() >= deadline:
-                return False
+                return
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(deadline):
                     await prefix.begun.wait()
-        return False
+
+
+def _stand_down(prefix: _Prefix, call: object) -> None:
+    if prefix.leader is call:
+        prefix.leader = None
+        prefix.begun.set()

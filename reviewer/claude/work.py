@@ -22,22 +22,26 @@ class _Told:
     """What has been told, so that no try repeats it.
 
     One answer may say two things about one line. A later try that says anything of the same kind about a line
-    spoken of before says the same again in other words.
+    spoken of before says the same again in other words, unless it has said that in the same words too.
     """
 
     def __init__(self) -> None:
         self._before: set[tuple[object, ...]] = set()
         self._now: set[tuple[object, ...]] = set()
+        self._repeated: set[tuple[object, ...]] = set()
         self._exact: set[tuple[object, ...]] = set()
 
     def next_try(self) -> None:
         self._before |= self._now
-        self._now = set()
+        self._now, self._repeated = set(), set()
 
     def is_new(self, finding: ReportedFinding) -> bool:
         about = (finding.path, finding.side, finding.line, finding.category)
         exact = (*about, finding.title)
-        if about in self._before or exact in self._exact:
+        if exact in self._exact:
+            self._repeated.add(about)
+            return False
+        if about in self._before and about not in self._repeated:
             return False
         self._now.add(about)
         self._exact.add(exact)

@@ -5,7 +5,14 @@ from contextlib import suppress
 import pytest
 
 from reviewer.claude.breaker import FAILURES_IN_A_ROW, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Breaker
-from reviewer.errors import EngineError, EngineMisconfigured, EnginePaused, EngineUnavailable, NotReported
+from reviewer.errors import (
+    EngineError,
+    EngineMisconfigured,
+    EnginePaused,
+    EngineUnavailable,
+    NotReported,
+    OverBudget,
+)
 
 
 class Clock:
@@ -57,12 +64,15 @@ def test_any_answer_of_the_provider_ends_the_row_of_failures(between):
     assert all(call(breaker, DOWN) for _ in range(FAILURES_IN_A_ROW))
 
 
-def test_an_answer_in_mere_words_says_nothing_of_the_provider():
+@pytest.mark.parametrize("nothing", [NotReported("words"), OverBudget("over", scope="one review")])
+def test_mere_words_and_an_empty_purse_say_nothing_of_the_provider(nothing):
     breaker = Breaker(Clock())
-    for _ in range(FAILURES_IN_A_ROW):
-        call(breaker, NotReported("words"))
+    for _ in range(FAILURES_IN_A_ROW - 1):
+        call(breaker, DOWN)
+    call(breaker, nothing)
+    call(breaker, DOWN)
 
-    assert call(breaker)
+    assert not call(breaker)
 
 
 def test_after_the_pause_one_call_tries_and_its_success_opens_the_way():

@@ -222,3 +222,29 @@ async def test_a_first_call_that_hangs_keeps_nobody_for_long():
 
     first, *others = sorted(request.at for request in server.requests)
     assert 14 < min(others) - first < 17
+
+
+@jumping
+async def test_while_a_long_call_goes_on_a_cold_prefix_is_led_by_the_next_one():
+    slow = Answer.findings(*TWO, first_token=100, delay=3)
+    script = iter([slow])
+    async with (
+        ScriptedClaude(lambda _: next(script, Answer())) as server,
+        engine(server) as reviewer,
+        asyncio.TaskGroup() as tasks,
+    ):
+        tasks.create_task(reviewer.review(task(BATCH), Told()))
+        await asyncio.sleep(280)
+        began = asyncio.get_running_loop().time()
+        await reviewer.review(task(batch_of("later.py")), Told())
+        took = asyncio.get_running_loop().time() - began
+
+    assert len(server.requests) == 2
+    assert took < 1
+
+
+async def test_usage_that_is_no_count_is_charged_as_untold():
+    story = await review([Answer(input_tokens=-1_000_000, output_tokens=-5)])
+
+    assert not story.budgets.calls[0].certain
+    assert story.done.usage.total > 0

@@ -69,6 +69,10 @@ def test_an_operator_knows_better_what_a_model_can_do_and_costs():
         ({"price": {"input": 1}}, "qwen: price.output"),
         ({"price": {"input": 1, "output": 2, "hour": 3}}, "qwen: price.hour"),
         ({"family": "gpt"}, "qwen: family"),
+        ({"max_output": 0}, "qwen: max_output"),
+        ({"context_window": -1}, "qwen: context_window"),
+        ({"price": {"input": -1, "output": 2}}, "qwen: price.input"),
+        ({"price": {"input": float("nan"), "output": 2}}, "qwen: price.input"),
     ],
 )
 def test_an_override_that_makes_no_sense_is_refused_by_name(override, words):

@@ -336,3 +336,51 @@ async def test_a_dead_provider_is_not_hammered_by_every_chunk():
     assert all(each.failed for each in done)
     assert asked == 8
     assert len(server.requests) == 9  # one call finds out whether it is back
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-5", "soon", "Wed, 21 Oct 2015 07:28:00 +999999999999999"])
+@jumping
+async def test_a_wait_that_is_none_is_passed_over(value):
+    story = await review([Answer(status=529, headers={"retry-after": value}), Answer()])
+
+    assert len(story.server.requests) == 2
+    assert story.waits[0] < 2
+
+
+@jumping
+async def test_a_redirect_is_refused_with_the_remedy():
+    story = await review([Answer(status=302, headers={"location": "/v1/messages"})])
+
+    assert len(story.server.requests) == 1
+    assert "check ANTHROPIC_BASE_URL" in str(story.error)
+
+
+@jumping
+async def test_an_error_in_mid_stream_of_a_kind_not_known_yet_is_tried_again():
+    story = await review([cut("error", error="error_of_tomorrow"), Answer.findings(*TWO)])
+
+    assert story.told.titles == ["first", "second"]
+    assert len(story.server.requests) == 2
+
+
+@jumping
+async def test_an_outage_stays_an_outage_when_there_is_no_money_for_the_fallback():
+    script = by_model(claude_sonnet_5_5=[Answer(status=529)], claude_haiku_5_5=[Answer()])
+    capabilities = {FALLBACK: {"price": {"input": 1_000, "output": 1_000}}}
+    story = await review(
+        script, fallback=FALLBACK, caps=Caps(review=Cap(micros=1_000_000)), capabilities=capabilities
+    )
+
+    assert story.asked == [MODEL] * 3
+    assert story.error is not None
+    assert story.error.retryable
+
+
+@jumping
+async def test_something_else_about_a_line_is_told_by_a_later_try_that_repeats_the_first():
+    first, other = finding("first"), finding("other of the line")
+    story = await review(
+        [Answer.findings(first, fail_after=300, failure="cut"), Answer.findings(first, other)]
+    )
+
+    assert story.told.titles == ["first", "other of the line"]

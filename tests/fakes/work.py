@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from reviewer.spending import ReviewPurse
-
 from reviewer.core.batches import Batch
 from reviewer.core.budget import Caps, Payer
 from reviewer.core.routing import Models, Route
 from reviewer.local import LocalBudgets, NoFiles
 from reviewer.ports import Sources, Task
+from reviewer.spending import ReviewPurse
 
 MODEL = "claude-sonnet-5-5"
 ROUTE = Route(MODEL, "code")

@@ -99,12 +99,53 @@ async def test_a_push_does_not_wait_for_the_model_of_the_old_head(database_url, 
                 if event.type == "review.postponed":
                     break
         await asyncio.sleep(0.3)  # the job goes back to the queue once it has ended
+        old = await app.newest_review()
         await commit(folder, {"notes.md": "# More notes\n"})
         await app.sandbox.push(repository, pull, "change")
         events = await app.until_end(await app.newest_review())
 
         assert events[-1].type == "review.completed"
         assert len(pull.comments) == 1
+        assert (await app.until_end(old))[-1].type == "review.superseded"
+        conclusions = {check.conclusion for check in repository.check_runs.values()}
+        assert conclusions == {"cancelled", "neutral"}
+
+
+async def test_a_push_during_a_run_that_fails_in_passing_blocks_nothing(database_url, tmp_path):
+    folder = await make_repository(tmp_path / "repo")
+    slow = Answer(status=529, hang=1.5, headers={"retry-after": "100"})
+    answers = iter([slow])
+    async with (
+        ScriptedClaude(lambda _: next(answers, Answer.findings(WRONG))) as claude,
+        world(database_url, tmp_path, claude=claude.url, sluice_postpone_seconds=600.0) as app,
+    ):
+        repository, pull = await open_change(app, folder)
+        async with asyncio.timeout(30):
+            while not claude.requests:  # noqa: ASYNC110 - the script tells nobody
+                await asyncio.sleep(0.05)
+        await commit(folder, {"notes.md": "# More notes\n"})
+        await app.sandbox.push(repository, pull, "change")
+        events = await app.until_end(await app.newest_review())
+
+        assert events[-1].type == "review.completed"
+        assert len(pull.reviews) == 1
+
+
+async def test_a_fault_of_our_own_ends_the_review_and_its_check_run(database_url, database, tmp_path):
+    folder = await make_repository(tmp_path / "repo")
+    async with database.connection() as connection:
+        await connection.execute("ALTER TABLE ledger RENAME COLUMN entry TO renamed")
+    async with (
+        ScriptedClaude([Answer.findings(WRONG)]) as claude,
+        world(database_url, tmp_path, claude=claude.url) as app,
+    ):
+        repository, pull = await open_change(app, folder)
+        events = await app.until_end(await app.newest_review())
+
+        assert events[-1].type == "review.failed"
+        assert "a fault of Sluice itself" in events[-1].data["reason"]
+        (check,) = app.sandbox.check_runs(repository, pull)
+        assert check.status == "completed"
 
 
 async def test_the_last_attempt_publishes_what_there_is(database_url, tmp_path):

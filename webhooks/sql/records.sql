@@ -36,6 +36,20 @@ UPDATE reviews SET check_run = %(check_run)s WHERE id = %(id)s
 -- name: remember_github_review
 UPDATE reviews SET github_review = %(github_review)s WHERE id = %(id)s
 
+-- name: unfinished_reviews
+SELECT id, installation, repository, pull_request, head_sha, title, url, check_run, github_review
+FROM reviews AS r
+WHERE
+    repository = %(repository)s
+    AND pull_request = %(pull_request)s
+    AND id <> %(id)s
+    AND NOT EXISTS (
+        SELECT FROM events AS e
+        WHERE
+            e.review = r.id
+            AND e.type IN ('review.completed', 'review.failed', 'review.superseded')
+    )
+
 -- name: settle_model
 UPDATE reviews SET model = coalesce(model, %(model)s) WHERE id = %(id)s RETURNING model
 
