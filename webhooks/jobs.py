@@ -57,8 +57,9 @@ class Jobs:
                 _log.warning("taking over the job of a dead worker", job=job.id)
                 try:
                     await manager.retry_job(job)
-                except ConnectorException:  # the next job waits already, and does its work
-                    await manager.finish_job(job, status=Status.FAILED, delete_job=False)
+                except ConnectorException:  # the next job waits already, and does its work; or it is no more
+                    with suppress(ConnectorException):
+                        await manager.finish_job(job, status=Status.FAILED, delete_job=False)
 
         @self.app.periodic(cron="17 3 * * *")
         @self.app.task(name="expire", queueing_lock="expire")
