@@ -198,7 +198,11 @@ class _Run:
             await self._stand(chunk, heard, recall.recall(chunk, remembered), route.model)
         self._note(entry.notes)
         self._reviewed.add(chunk.id)
-        await self.say(telling.known(chunk, route, self._version, entry.notes, standing=heard.standing))
+        share = BatchDone(notes=entry.notes)
+        event = telling.completed(
+            chunk, route, self._version, share, source="ledger", standing=heard.standing
+        )
+        await self.say(event)
 
     async def _buy(self, batch: Batch) -> None:
         began = self._ports.clock.monotonic()
@@ -249,8 +253,15 @@ class _Run:
     ) -> None:
         self._reviewed.add(chunk.id)
         dropped = len(said.reported) + said.malformed - said.standing
-        event = telling.bought(
-            chunk, route, self._version, share, standing=said.standing, dropped=dropped, seconds=seconds
+        event = telling.completed(
+            chunk,
+            route,
+            self._version,
+            share,
+            source="engine",
+            standing=said.standing,
+            dropped=dropped,
+            seconds=seconds,
         )
         await self.say(event)
 

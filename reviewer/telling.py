@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from reviewer.core.chunks import Chunk
 from reviewer.core.diff import readable
 from reviewer.core.events import (
@@ -12,7 +14,6 @@ from reviewer.core.events import (
     ReviewPlanned,
     ReviewStarted,
     SkippedFile,
-    Usage,
 )
 from reviewer.core.plan import Plan
 from reviewer.core.routing import Route
@@ -95,14 +96,22 @@ def failed(chunk: Chunk, route: Route, version: str, share: BatchDone, error: En
     )
 
 
-def bought(
-    chunk: Chunk, route: Route, version: str, share: BatchDone, *, standing: int, dropped: int, seconds: float
+def completed(
+    chunk: Chunk,
+    route: Route,
+    version: str,
+    share: BatchDone,
+    *,
+    source: Literal["engine", "ledger"],
+    standing: int,
+    dropped: int = 0,
+    seconds: float = 0.0,
 ) -> ChunkCompleted:
-    """An engine has read a chunk to its end; `standing` of its findings stand."""
+    """A chunk has been read to its end, now or before; `standing` of its findings stand."""
     return ChunkCompleted(
         chunk=chunk.id,
         path=readable(chunk.path),
-        source="engine",
+        source=source,
         model=route.model,
         prompt=version,
         findings=standing,
@@ -112,24 +121,4 @@ def bought(
         time_to_first_token=share.time_to_first_token,
         seconds=seconds,
         notes=list(share.notes),
-    )
-
-
-def known(
-    chunk: Chunk, route: Route, version: str, notes: tuple[str, ...], *, standing: int
-) -> ChunkCompleted:
-    """The ledger knew the chunk: nothing was bought."""
-    return ChunkCompleted(
-        chunk=chunk.id,
-        path=readable(chunk.path),
-        source="ledger",
-        model=route.model,
-        prompt=version,
-        findings=standing,
-        dropped=0,
-        usage=Usage(),
-        cost=None,
-        time_to_first_token=None,
-        seconds=0.0,
-        notes=list(notes),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, LiteralString, cast
+from typing import TYPE_CHECKING
 
 import procrastinate
 import structlog
@@ -12,7 +12,7 @@ from procrastinate.jobs import Status
 from psycopg import AsyncConnection
 
 from reviewer.store.ledger import PostgresLedger
-from reviewer.store.queries import query
+from reviewer.store.queries import query, text
 from webhooks.attempts import Again, Attempt, Waits
 from webhooks.pull_review import PullReviews
 
@@ -22,12 +22,8 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.5  # a job that waits for its pull request's lock is not notified when the lock is freed
 _STALLED_SECONDS = 30.0  # without a heartbeat a worker is taken for dead
 
+_SQL = ("webhooks.sql", "jobs.sql")
 _log = structlog.get_logger("sluice.jobs")
-
-
-def _sql(name: str) -> LiteralString:
-    # A file of the package is as literal as a string in the code
-    return cast("LiteralString", query("webhooks.sql", "jobs.sql", name).as_string(None))
 
 
 class Jobs:
@@ -52,7 +48,7 @@ class Jobs:
         @self.app.task(name="take_over", queueing_lock="take_over", pass_context=True)
         async def take_over(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - procrastinate gives it
             manager = context.app.job_manager
-            await manager.connector.execute_query_async(_sql("drop_blocking"))
+            await manager.connector.execute_query_async(text(*_SQL, "drop_blocking"))
             for job in await manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_SECONDS):
                 _log.warning("taking over the job of a dead worker", job=job.id)
                 try:
@@ -75,12 +71,12 @@ class Jobs:
         What is left of it, its lock, lets the two run one after the other.
         """
         connector = context.app.job_manager.connector
-        await connector.execute_query_async(_sql("give_up_place"), id=context.job.id)
+        await connector.execute_query_async(text(*_SQL, "give_up_place"), id=context.job.id)
 
     async def _next_waits(self, context: JobContext) -> bool:
         """Whether another job of the pull request waits: it reviews the newest head, and at once."""
         connector = context.app.job_manager.connector
-        row = await connector.execute_query_one_async(_sql("next_waits"), lock=context.job.lock)
+        row = await connector.execute_query_one_async(text(*_SQL, "next_waits"), lock=context.job.lock)
         return bool(row["waits"])
 
     async def want_review(self, connection: AsyncConnection, repository: str, number: int) -> None:
@@ -89,7 +85,7 @@ class Jobs:
         One that waits for the model is replaced: what is wanted now is wanted at once, with all its attempts.
         """
         key = f"{repository}#{number}"
-        await connection.execute(query("webhooks.sql", "jobs.sql", "drop_postponed"), {"key": key})
+        await connection.execute(query(*_SQL, "drop_postponed"), {"key": key})
         deferrer = self._review.configure(lock=key, queueing_lock=key, connection=connection)
         with suppress(AlreadyEnqueued):
             async with connection.transaction():  # the refusal must not undo what the caller has done

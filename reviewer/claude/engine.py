@@ -55,10 +55,6 @@ MOST_HALVINGS = 6
 FIRST_WAIT_SECONDS = 1.0
 
 
-# Halves are estimated at the cautious first rate
-_MEASURE = Measure(limit=0, frame=prompt.overhead().chunk)
-
-
 class ClaudeEngine:
     """Reviews by models of one server.
 
@@ -137,7 +133,9 @@ class ClaudeEngine:
     async def _cover_halves(
         self, work: Work, part: Batch, room: int, halvings: int, error: EngineError
     ) -> None:
-        halves = halve(part, _MEASURE) if halvings > 0 else None
+        # Estimated at the cautious first rate
+        measure = Measure(limit=0, frame=prompt.overhead().chunk)
+        halves = halve(part, measure) if halvings > 0 else None
         if halves is None:
             work.fail(part, error)
             return

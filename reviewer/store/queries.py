@@ -13,13 +13,18 @@ _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
 @cache
-def query(package: str, file: str, name: str) -> SQL:
-    """The query called `name` in a `.sql` file of `package`."""
-    text = files(package).joinpath(file).read_text(encoding="utf-8")
-    pieces = _NAME.split(text)
+def text(package: str, file: str, name: str) -> LiteralString:
+    """The text of the query called `name` in a `.sql` file of `package`."""
+    pieces = _NAME.split(files(package).joinpath(file).read_text(encoding="utf-8"))
     queries = dict(zip(pieces[1::2], pieces[2::2], strict=True))
     # A file of the package is as literal as a string in the code
-    return SQL(cast("LiteralString", queries[name].strip()))
+    return cast("LiteralString", queries[name].strip())
+
+
+@cache
+def query(package: str, file: str, name: str) -> SQL:
+    """The same as psycopg composes it."""
+    return SQL(text(package, file, name))
 
 
 def script(package: str, file: str) -> SQL:
