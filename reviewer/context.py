@@ -11,7 +11,8 @@ from reviewer.core.headers import FileStatus
 from reviewer.core.plan import Limits
 from reviewer.core.scopes import Scopes, understands
 from reviewer.core.surroundings import surround
-from reviewer.definitions import Definitions
+from reviewer.definitions import Definitions, Spare
+from reviewer.errors import SluiceError
 from reviewer.ports import Sources
 
 LARGEST_READ = 500_000
@@ -27,13 +28,18 @@ class Context:
     Args:
         sources: the head's files.
         limits: those that the chunks were cut to.
+        spare: where a process that parses may be ready.
+
+    Attributes:
+        notes: for people, why chunks have no surroundings.
     """
 
-    def __init__(self, sources: Sources, limits: Limits) -> None:
+    def __init__(self, sources: Sources, limits: Limits, spare: Spare | None = None) -> None:
         self._sources = sources
         self._limits = limits
         self._left = sources.cheap_reads
-        self._definitions = Definitions()
+        self._definitions = Definitions(spare)
+        self.notes: tuple[str, ...] = ()
         self._known: dict[str, tuple[str, Scopes] | None] = {}
         self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -58,7 +64,14 @@ class Context:
         if self._left <= 0:
             return None
         self._left -= 1
-        content = await self._sources.read(chunk.path)
+        try:
+            content = await self._sources.read(chunk.path)
+        except SluiceError as error:
+            if error.retryable:
+                raise
+            self._left = 0  # the next would meet the same
+            self.notes = (f"Reviewed without what encloses the changes: {error}",)
+            return None
         if content is None or len(content) > LARGEST_READ:
             return None
         text = content.decode("utf-8", "surrogateescape")

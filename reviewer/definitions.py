@@ -2,7 +2,8 @@
 
 The parsers hold the interpreter's lock, a few kilobytes made for the purpose keep some of them busy for
 minutes, and a crash in one ends its process. So the process that parses knows no secret of this one, has
-bounded memory, and is killed when it takes too long.
+bounded memory, and is killed when it takes too long. Each review has its own; where reviews follow one
+another, one is started before it is needed.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import json
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
-from dataclasses import astuple
 from typing import Any, Self
 
 from reviewer.core.scopes import Scope, Scopes
+from reviewer.grace import outlast
 
 START_SECONDS = 10.0
 READ_SECONDS = 2.0
@@ -24,14 +25,78 @@ READ_SECONDS = 2.0
 MOST_FAILURES = 3
 """Files on which the process may fail before no more of them are tried."""
 
-_MEMORY = 2_000_000_000  # bytes of address space
+PAUSE_SECONDS = 1.0
+"""From the taking of a spare to the start of the next: the review that took it has the machine first."""
+
+FAULT_SECONDS = 10.0
+"""Before another start, where a spare could not be started or died while it waited."""
+
+_WAKE_SECONDS = 0.5  # a spare that waited long answers later, but not much
 _LONGEST_ANSWER = 8_000_000  # bytes
 
 
-class Definitions:
-    """The definitions of files; an async context manager that starts its process when first asked."""
+class Spare:
+    """Keeps one process ready for the next review; an async context manager."""
 
-    def __init__(self, *, limit: float = READ_SECONDS) -> None:
+    def __init__(self) -> None:
+        self._ready: Process | None = None
+        self._waiting: asyncio.Task[int] | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._keeper = asyncio.create_task(self._keep(), name="keep a spare parser")
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait({self._keeper})
+
+    async def take(self) -> Process | None:
+        """The process that is ready, from now on the caller's to stop; None if there is none."""
+        process = self._withdraw()
+        if process is None or self._waiting is None:
+            return None
+        self._waiting.cancel()
+        try:
+            await _greet(process, _WAKE_SECONDS)
+        except (OSError, TimeoutError, ValueError):
+            return None
+        return process
+
+    async def _keep(self) -> None:
+        """Have one process after the other ready, each until it is taken or has died."""
+        while True:
+            try:
+                process = await _start()
+            except (OSError, TimeoutError, ValueError):
+                await asyncio.sleep(FAULT_SECONDS)
+                continue
+            self._ready, self._waiting = process, asyncio.create_task(process.wait())
+            try:
+                await asyncio.wait({self._waiting})
+            finally:
+                left = self._withdraw()
+                if left is not None:
+                    self._waiting.cancel()
+                    await _stop(left)
+            await asyncio.sleep(PAUSE_SECONDS if left is None else FAULT_SECONDS)
+
+    def _withdraw(self) -> Process | None:
+        process, self._ready = self._ready, None
+        return process
+
+
+class Definitions:
+    """The definitions of files; an async context manager that has a process from its first question on.
+
+    Args:
+        spare: where a process may be ready; without one it is started.
+        limit: seconds for one file.
+    """
+
+    def __init__(self, spare: Spare | None = None, *, limit: float = READ_SECONDS) -> None:
+        self._spare = spare
         self._limit = limit
         self._process: Process | None = None
         self._failures = 0
@@ -49,7 +114,7 @@ class Definitions:
             if self._failures >= MOST_FAILURES:
                 return None
             try:
-                process = self._process or await self._start()
+                process = self._process or await self._begin()
                 async with asyncio.timeout(self._limit):
                     answer = await _ask(process, {"path": path, "text": text})
             except (OSError, TimeoutError, ValueError):
@@ -61,25 +126,50 @@ class Definitions:
                 raise
             return None if answer is None else _scopes(answer)
 
-    async def _start(self) -> Process:
-        self._process = process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "reviewer.definitions"),
-            env={},
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=DEVNULL,
-            limit=_LONGEST_ANSWER,
-        )
-        async with asyncio.timeout(START_SECONDS):
-            await _ask(process, {"path": "", "text": ""})
+    async def _begin(self) -> Process:
+        spare = None if self._spare is None else await self._spare.take()
+        self._process = process = spare or await _start()
         return process
 
     async def _stop(self) -> None:
         process, self._process = self._process, None
         if process is not None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await _stop(process)
+
+
+async def _start() -> Process:
+    """A process that is ready to be asked."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "reviewer.parser"),
+        env={},
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
+        limit=_LONGEST_ANSWER,
+    )
+    await _greet(process, START_SECONDS)
+    return process
+
+
+async def _greet(process: Process, seconds: float) -> None:
+    """Hear that the process answers; one that does not is stopped.
+
+    Raises:
+        OSError, TimeoutError, ValueError: it does not.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            await _ask(process, {"path": "", "text": ""})
+    except BaseException:
+        await _stop(process)
+        raise
+
+
+async def _stop(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
+    # Also when its review is cancelled once more: a process that nobody waited for is left in the loop
+    await outlast(process.wait())
 
 
 async def _ask(process: Process, question: dict[str, str]) -> Any:
@@ -93,27 +183,3 @@ async def _ask(process: Process, question: dict[str, str]) -> Any:
 
 def _scopes(answer: dict[str, Any]) -> Scopes:
     return Scopes([Scope(*fields) for fields in answer["scopes"]], answer["outer"])
-
-
-def main() -> None:
-    """Answer questions, one a line, until there are no more."""
-    _limit_memory()
-    for line in sys.stdin:
-        question = json.loads(line)
-        found = Scopes.read(question["text"], question["path"])
-        answer = (
-            None if found is None else {"scopes": [astuple(s) for s in found.scopes], "outer": found.outer}
-        )
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
-
-
-def _limit_memory() -> None:
-    with suppress(ImportError, ValueError, OSError):  # not every system has limits
-        import resource  # noqa: PLC0415 - as above
-
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-
-
-if __name__ == "__main__":
-    main()

@@ -26,6 +26,7 @@
     │   ├── ForgeUnavailable         retryable: 5xx, connection, time-out
     │   ├── ForgeRateLimited         retryable: after `retry_after` seconds
     │   └── ForgeRefused             final: any other 4xx
+    │       └── InstallationLost     final: the app is uninstalled or suspended there
     ├── BadDelivery                  a webhook that is not GitHub's, or not well formed
     │   ├── BadSignature             unsigned or wrongly signed
     │   ├── BodyTooLarge             over GitHub's own cap
@@ -188,6 +189,10 @@ class ForgeRefused(ForgeError):
         super().__init__(message, status=status)
         self.code = code
         self.details = details
+
+
+class InstallationLost(ForgeRefused):
+    """The app has no way to the account any more: uninstalled, or suspended."""
 
 
 class BadDelivery(SluiceError):

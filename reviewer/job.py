@@ -12,13 +12,18 @@ from reviewer.core.findings import Finding, Severity
 from reviewer.core.plan import Limits, Plan
 from reviewer.core.policy import Policy
 from reviewer.core.routing import Models
+from reviewer.definitions import Spare
 from reviewer.errors import EngineError
 from reviewer.ports import Budgets, Clock, Engine, Feed, Ledger, Rates, Sources
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The adapters a review works through."""
+    """The adapters a review works through.
+
+    Attributes:
+        spare: a process that parses, kept ready where reviews follow one another; None: each starts its own.
+    """
 
     engine: Engine
     ledger: Ledger
@@ -26,6 +31,7 @@ class Ports:
     rates: Rates
     budgets: Budgets
     clock: Clock
+    spare: Spare | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class SystemClock:
 class NoLedger:
     """Remembers nothing: on the command line every run is the first."""
 
-    async def find(self, key: str, payer: Payer) -> LedgerEntry | None:  # noqa: ARG002 - the port's signature
+    async def find(self, keys: tuple[str, ...], payer: Payer) -> LedgerEntry | None:  # noqa: ARG002 - the port's
         """None."""
         return None
 

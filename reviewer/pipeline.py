@@ -62,7 +62,7 @@ async def review(job: Job, ports: Ports) -> Outcome:
     began = ports.clock.monotonic()
     await ports.feed.append(job.subject, [telling.beginning(job, ports.engine)])
     planned = await prepare(job, ports.engine)
-    async with Context(job.sources, job.limits) as context:
+    async with Context(job.sources, job.limits, ports.spare) as context:
         run = _Run(job, ports, planned, began, context)
         await run.say(await asyncio.to_thread(telling.announcement, planned, ports.engine))
         waiting = iter(planned.batches)
@@ -169,7 +169,7 @@ class _Run:
             calls=self._purse.calls,
             time_to_first_token=self._first_token,
             seconds=round(self._ports.clock.monotonic() - self._began, 3),
-            notes=tuple(self._notes),
+            notes=(*self._notes, *self._context.notes),
         )
 
     async def _surrounded(self, batch: Batch) -> Sequence[Chunk]:
@@ -180,13 +180,10 @@ class _Run:
 
     async def _known(self, chunk: Chunk, model: str) -> LedgerEntry | None:
         """What the wanted model has said of the chunk, or the fallback in an earlier run of this review."""
-        for only_here in (False, True):
-            entry = await self._ports.ledger.find(
-                self._key(chunk, model, only_here=only_here), self._job.payer
-            )
-            if entry is not None:
-                return entry
-        return None
+        keys = (self._key(chunk, model, only_here=False),)
+        if self._job.models.fallback not in {None, model}:
+            keys += (self._key(chunk, model, only_here=True),)
+        return await self._ports.ledger.find(keys, self._job.payer)
 
     def _key(self, chunk: Chunk, model: str, *, only_here: bool) -> str:
         return ledger_key(chunk, self._job, self._ports.engine, model, only_here=only_here)

@@ -248,8 +248,8 @@ class LedgerEntry:
 class Ledger(Protocol):
     """Finished chunk results by key; each tenant has its own."""
 
-    async def find(self, key: str, payer: Payer) -> LedgerEntry | None:
-        """The result stored under `key` by the payer's tenant."""
+    async def find(self, keys: tuple[str, ...], payer: Payer) -> LedgerEntry | None:
+        """The result stored by the payer's tenant under the first of the keys that has one."""
         ...
 
     async def store(self, key: str, entry: LedgerEntry, payer: Payer, repository: str) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from reviewer.core.diff import MAX_DIFF_BYTES
+from reviewer.core.findings import Severity
 from reviewer.core.plan import BATCH_TOKENS
 from reviewer.errors import BadSettings
 
@@ -87,6 +88,9 @@ class Settings(BaseSettings):
     github_private_key_path: Path | None = Field(None, description="File that holds the private key.")
     github_webhook_secret: SecretStr | None = Field(None, description="Secret that signs deliveries.")
     github_api_url: str = Field("https://api.github.com", description="GHES: https://HOST/api/v3")
+    github_write_seconds: Finite = Field(
+        1.0, ge=0, description="Seconds between two writes for one installation; GitHub asks for one."
+    )
 
     database_url: SecretStr | None = Field(None, description="PostgreSQL. Absent: an embedded one.")
     sluice_data_dir: Path = Field(
@@ -105,6 +109,36 @@ class Settings(BaseSettings):
         30,
         gt=0,
         description="First wait of a review whose model is down; each further one is four times it.",
+    )
+    sluice_jobs_at_once: int = Field(4, ge=1, le=64, description="Reviews under way in one process.")
+    sluice_jobs_per_installation: int = Field(
+        2, ge=1, le=64, description="Reviews of one installation under way, over all processes."
+    )
+    sluice_stalled_seconds: Finite = Field(
+        30, ge=2, description="Without a sign of life for so long a worker is taken for dead."
+    )
+    sluice_drain_seconds: Finite = Field(
+        20, ge=0, description="A stop lets running reviews end for so long, then hands them back."
+    )
+    sluice_sweep_seconds: Finite = Field(
+        600, gt=0, description="How often GitHub is asked for deliveries that failed."
+    )
+    sluice_review_drafts: bool = Field(False, description="Review drafts too.")
+    sluice_review_bots: bool = Field(False, description="Review pull requests of bots too.")
+    sluice_label: str | None = Field(None, description="Review only pull requests that carry this label.")
+    sluice_publish_seconds: Finite = Field(
+        0, ge=0, description="Comment every so many seconds while a review runs; 0: once, at its end."
+    )
+    sluice_max_comments: int = Field(25, ge=0, le=30, description="Comments of one review at most.")
+    sluice_max_comments_per_pull_request: int = Field(
+        100, ge=0, description="Comments on one pull request at most, over all its reviews."
+    )
+    sluice_annotations: bool = Field(True, description="Show findings as annotations of the check run too.")
+    sluice_fail_on: Severity | Literal["none"] = Field(
+        "none", description="The check run fails with a finding this severe or worse."
+    )
+    sluice_partial_conclusion: Literal["neutral", "success", "failure", "action_required"] = Field(
+        "neutral", description="Conclusion of a check run whose review is not complete."
     )
     sluice_ledger_days: int = Field(
         30, ge=1, description="A finished chunk is forgotten when no review has used it for so many days."

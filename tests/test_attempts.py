@@ -7,9 +7,7 @@ from webhooks.attempts import (
     LONGEST_NAMED_WAIT_SECONDS,
     LONGEST_WAIT_SECONDS,
     MOST_ATTEMPTS,
-    Again,
     Attempt,
-    Waits,
 )
 
 
@@ -44,12 +42,3 @@ def test_no_server_makes_a_review_wait_for_more_than_some_hours(named):
 
 def test_the_last_attempt_knows_that_it_is():
     assert [Attempt(number).last for number in range(MOST_ATTEMPTS)] == [False] * (MOST_ATTEMPTS - 1) + [True]
-
-
-def test_only_a_job_that_asks_for_it_is_tried_again():
-    strategy = Waits()
-
-    assert strategy.get_retry_decision(exception=ValueError(), job=None) is None  # pyright: ignore[reportArgumentType]
-    decision = strategy.get_retry_decision(exception=Again("later", 90), job=None)  # pyright: ignore[reportArgumentType]
-    assert decision is not None
-    assert decision.retry_at is not None

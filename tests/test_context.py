@@ -1,17 +1,26 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from reviewer import definitions, pipeline
 from reviewer.context import Context
 from reviewer.core import diff
 from reviewer.core.batches import Batch
+from reviewer.core.budget import Caps
 from reviewer.core.chunks import Chunk
 from reviewer.core.plan import Limits, plan
 from reviewer.core.policy import Policy
 from reviewer.core.prompt import build
 from reviewer.core.tokens import Estimator
-from tests.fakes.work import MODELS, ROUTE
+from reviewer.definitions import Spare
+from reviewer.errors import ForgeRefused
+from reviewer.job import Job, Ports
+from reviewer.local import LocalBudgets, LocalRates, SystemClock
+from reviewer.ports import BatchDone, Task, Tell
+from tests.fakes.work import MODELS, PAYER, ROUTE
 from tests.repositories import Repository
+from tests.test_definitions import LONG, looks_in_proc, parsers, ready
+from tests.test_pipeline import SUBJECT, Memory, Scripted
 
 BEFORE = (
     "class Shop:\n    def pay(\n        self,\n        order,\n    ):\n"
@@ -116,3 +125,72 @@ async def test_surroundings_never_push_a_chunk_over_its_limit(tmp_path):
         sizes.append(chunk.tokens)
 
     assert sizes[0] == bare < sizes[-1]
+
+
+async def test_files_that_may_not_be_read_are_asked_for_once_and_the_reason_is_noted(tmp_path):
+    class Shut(Head):
+        async def read(self, path: str) -> bytes | None:
+            self.asked.append(path)
+            raise ForgeRefused("not without contents=read", status=403)
+
+    head = Shut({"shop.py": AFTER, "till.py": AFTER})
+    async with Context(head, Limits(64_000)) as context:
+        known = chunks_of(tmp_path, {"shop.py": BEFORE, "till.py": BEFORE}, head.files, Limits(64_000))
+        shown = [await context.around(chunk) for chunk in known]
+
+    assert shown == list(known)
+    assert len(head.asked) == 1
+    assert "contents=read" in context.notes[0]
+
+
+def job_of(tmp_path, head: Head, before: dict[str, str]) -> Job:
+    repository = Repository(tmp_path / "repository")
+    old, new = (
+        repository.commit({name.encode(): text.encode() for name, text in tree.items()})
+        for tree in (before, head.files)
+    )
+    changes = diff.parse(repository.diff(old, new))
+    return Job(subject=SUBJECT, diff=changes, sources=head, limits=Limits(64_000), models=MODELS, payer=PAYER)
+
+
+@looks_in_proc
+async def test_a_review_parses_in_the_process_that_was_ready_and_starts_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(definitions, "PAUSE_SECONDS", LONG)
+    engine, memory = Watching(), Memory()
+    async with Spare() as spare:
+        only = await ready(spare)
+        ports = Ports(engine, memory, memory, LocalRates(), LocalBudgets(Caps()), SystemClock(), spare)
+
+        await pipeline.review(job_of(tmp_path, Head({"shop.py": AFTER}), {"shop.py": BEFORE}), ports)
+
+        assert engine.parsers == [{only}]
+        assert engine.sent[0].chunks[0].pieces[0].surroundings is not None
+    assert parsers() == set()
+
+
+@looks_in_proc
+async def test_a_review_with_nothing_to_parse_leaves_the_spare_and_starts_no_process(tmp_path):
+    head, before = Head({"notes.txt": "b\n", "new.py": AFTER}), {"notes.txt": "a\n"}
+    engine, memory = Watching(), Memory()
+    alone = Ports(engine, memory, memory, LocalRates(), LocalBudgets(Caps()), SystemClock())
+    job = job_of(tmp_path, head, before)
+    await pipeline.review(job, alone)
+    assert engine.parsers
+    assert not any(engine.parsers)
+
+    async with Spare() as spare:
+        waits = await ready(spare)
+        await pipeline.review(job, replace(alone, spare=spare))
+        assert await ready(spare) == waits
+
+
+class Watching(Scripted):
+    """Looks which processes parse whenever it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parsers: list[set[int]] = []
+
+    async def review(self, task: Task, tell: Tell) -> BatchDone:
+        self.parsers.append(parsers())
+        return await super().review(task, tell)

@@ -10,6 +10,7 @@ MANIFEST = yaml.safe_load((Path(__file__).parents[1] / "app.yml").read_text())
 # https://docs.github.com/en/webhooks/webhook-events-and-payloads: the permission behind each event
 BEHIND = {
     "pull_request": "pull_requests",
+    "pull_request_review": "pull_requests",
     "pull_request_review_comment": "pull_requests",
     "pull_request_review_thread": "pull_requests",
     "issue_comment": "issues",

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from reviewer import pipeline
 from reviewer.core import diff
 from reviewer.core.batches import Batch
-from reviewer.core.budget import Caps, Payer
+from reviewer.core.budget import Amount, Caps, Payer
 from reviewer.core.coverage import Reason
 from reviewer.core.events import (
     ChunkCompleted,
@@ -39,8 +41,11 @@ from reviewer.errors import (
 from reviewer.job import Job, Outcome, Ports
 from reviewer.local import LocalBudgets, LocalRates, NoFiles, SystemClock
 from reviewer.ports import BatchDone, LedgerEntry, Malformed, Reported, Retrying, Sample, Task, Tell
+from reviewer.store.budgets import PostgresBudgets
+from tests.claude.stories import engine, until
 from tests.core.test_stream import finding
-from tests.fakes.work import MODELS, PAYER
+from tests.fakes.claude import Answer, ScriptedClaude
+from tests.fakes.work import MODEL, MODELS, PAYER
 
 ONE = "diff --git a/{0} b/{0}\n--- a/{0}\n+++ b/{0}\n@@ -0,0 +1,2 @@\n+first line\n+second line\n"
 SUBJECT = Subject(review="r", repository="octo/shop", head_sha="a" * 40)
@@ -101,9 +106,12 @@ class Memory:
     def __init__(self) -> None:
         self.entries: dict[tuple[str, int | None], LedgerEntry] = {}
         self.said: list[Event] = []
+        self.sought: list[tuple[str, ...]] = []
 
-    async def find(self, key: str, payer: Payer) -> LedgerEntry | None:
-        return self.entries.get((key, payer.installation))
+    async def find(self, keys: tuple[str, ...], payer: Payer) -> LedgerEntry | None:
+        self.sought.append(keys)
+        found = (self.entries.get((key, payer.installation)) for key in keys)
+        return next((entry for entry in found if entry is not None), None)
 
     async def store(self, key: str, entry: LedgerEntry, payer: Payer, repository: str) -> None:
         self.entries[key, payer.installation] = entry
@@ -295,12 +303,34 @@ async def test_a_chunk_that_failed_is_not_kept_and_its_fellow_is():
 
 async def test_what_the_fallback_answered_holds_for_this_review_alone():
     memory, again, another = Memory(), Scripted(), Scripted()
-    await review(Scripted(by_fallback=True), memory, "a.py")
-    await review(again, memory, "a.py")
-    await review(another, memory, "a.py", payer=Payer("another review", PAYER.installation))
+    models = Models(MODEL, fallback="other")
+    await review(Scripted(by_fallback=True), memory, "a.py", models=models)
+    await review(again, memory, "a.py", models=models)
+    other = Payer("another review", PAYER.installation)
+    await review(another, memory, "a.py", models=models, payer=other)
 
     assert again.bought == []
     assert another.bought == ["a.py"]
+
+
+async def test_what_the_wanted_model_answered_goes_before_what_the_fallback_did():
+    memory, models = Memory(), Models(MODEL, fallback="other")
+    await review(Scripted(by_fallback=True), memory, "a.py", models=models)
+    ((fallbacks, _),) = memory.entries
+    await review(Scripted(), memory, "a.py", models=models, payer=Payer("another review", PAYER.installation))
+    memory.entries[fallbacks, PAYER.installation] = LedgerEntry((), Usage(), None)
+
+    outcome = await review(Scripted(), memory, "a.py", models=models)
+
+    assert len(outcome.findings) == 1
+
+
+@pytest.mark.parametrize(("fallback", "keys"), [(None, 1), ("other", 2)])
+async def test_the_ledger_is_asked_once_for_each_chunk(fallback, keys):
+    memory = Memory()
+    await review(Scripted(), memory, "a.py", "b.py", models=Models(MODEL, fallback=fallback))
+
+    assert [len(each) for each in memory.sought] == [keys, keys]
 
 
 async def test_events_tell_model_route_prompt_and_source():
@@ -339,6 +369,37 @@ async def test_a_try_that_did_not_do_is_told_with_the_model_asked_next():
     (told,) = memory.heard(ChunkRetrying)
     assert isinstance(told, ChunkRetrying)
     assert (told.attempt, told.wait, told.reason, told.model) == (1, 2.5, "overloaded", "other")
+
+
+@pytest.mark.parametrize("after", [0, 0.02, 0.2])
+async def test_a_review_that_is_cancelled_settles_all_its_calls_and_leaves_nothing_set_aside(database, after):
+    memory, budgets = Memory(), PostgresBudgets(database, Caps(), SystemClock())
+    text = "".join(ONE.format(f"{number}.py") for number in range(12))
+    answers = Answer.findings(finding("a"), finding("b", line=2), delay=0.02)
+    async with ScriptedClaude(lambda _: answers) as server, engine(server) as claude:
+        ports = Ports(claude, memory, memory, LocalRates(), budgets, SystemClock())
+        wanted = replace(job(text, Limits(8_000, batch=0)), concurrency=6)
+        review = asyncio.create_task(pipeline.review(wanted, ports))
+        async with asyncio.timeout(30):
+            await until(lambda: len(server.requests) >= 3)
+            await asyncio.sleep(after)
+            review.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await review
+            asked = len(server.requests)
+            await until(lambda: all(request.cut_at or request.ended_at for request in server.requests))
+
+    async with database.connection() as connection:
+        cursor = await connection.execute("SELECT error, input + output + cached + cache_writes FROM calls")
+        calls = await cursor.fetchall()
+        left = await (await connection.execute("SELECT * FROM reservations")).fetchall()
+    assert left == []
+    assert len(calls) >= asked >= 3
+    assert "cancelled" in {error for error, _ in calls}
+    spent = sum(tokens for _, tokens in calls)
+    assert {(each.spent.tokens, each.reserved) for each in await budgets.standing(PAYER)} == {
+        (spent, Amount())
+    }
 
 
 def long_file(path: str, lines: int) -> str:

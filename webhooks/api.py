@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from reviewer.store.database import Database
-from webhooks.records import review_summaries, review_summary
+from webhooks.summaries import review_summaries, review_summary
 
 _MOST = 200
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -16,23 +15,19 @@ from reviewer.errors import BadDelivery, StoreUnavailable
 from webhooks import dashboard, health
 from webhooks.access import Access
 from webhooks.api import Reviews
+from webhooks.background import running
 from webhooks.middleware import SecurityHeaders
 from webhooks.stream import Stream
 from webhooks.wiring import Services
 
 
-def create_app(services: Services, *, jobs_at_once: int = 4) -> Starlette:
+def create_app(services: Services) -> Starlette:
     """The app over services that are open; while it is up, it also works on jobs."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:  # noqa: ARG001 - Starlette gives it
-        worker = asyncio.create_task(services.jobs.work(jobs_at_once), name="worker")
-        try:
+        async with running(services.works):
             yield
-        finally:
-            worker.cancel()
-            with suppress(asyncio.CancelledError):
-                await worker
 
     access, stream, reviews = services.access, Stream(services.feed), Reviews(services.database)
     return Starlette(

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import procrastinate
-from procrastinate.jobs import Job
-
 from reviewer.errors import EngineError, SluiceError
 
 MOST_ATTEMPTS = 6
@@ -56,18 +53,3 @@ class Again(Exception):
     def __init__(self, message: str, wait: float) -> None:
         super().__init__(message)
         self.wait = wait
-
-
-class Waits(procrastinate.BaseRetryStrategy):
-    """A job that asks to be tried again waits as long as it says."""
-
-    def get_retry_decision(
-        self,
-        *,
-        exception: BaseException,
-        job: Job,  # noqa: ARG002 - procrastinate's signature
-    ) -> procrastinate.RetryDecision | None:
-        """When to try again; never for any other exception."""
-        if not isinstance(exception, Again):
-            return None
-        return procrastinate.RetryDecision(retry_in={"milliseconds": int(exception.wait * 1_000)})

@@ -17,12 +17,12 @@ from reviewer import settings as settings_module
 from reviewer.cli import COULD_NOT, app
 from reviewer.errors import SluiceError
 from reviewer.store.database import migrate, open_database
-from reviewer.store.ledger import PostgresLedger
+from reviewer.store.feed import open_feed
 from webhooks import demo as demo_module
 from webhooks.access import operator_token
 from webhooks.app import create_app
 from webhooks.serving import listen, serving, stop_signal, url_of
-from webhooks.wiring import MIGRATIONS, open_services
+from webhooks.wiring import MIGRATIONS, forgetting, open_services
 
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -47,7 +47,7 @@ def demo(
 def forget(
     installation: Annotated[int, typer.Option("--installation", help="The installation's id on GitHub.")],
 ) -> None:
-    """Delete what the ledger keeps of an installation: its chunks are bought anew from then on."""
+    """Delete all that is kept of an installation: reviews, events, finished chunks, deliveries, calls."""
     _run(_forget(installation))
 
 
@@ -79,8 +79,9 @@ async def _forget(installation: int) -> int:
     url = settings.database_url
     async with open_database(url.get_secret_value() if url else None, settings.sluice_data_dir) as database:
         await migrate(database, MIGRATIONS)
-        gone = await PostgresLedger(database).forget(installation)
-    Console(highlight=False).print(f"{gone:,} finished chunks of installation {installation} are deleted")
+        async with open_feed(database) as feed:
+            await forgetting(settings, database, feed).forget(installation)
+    Console(highlight=False).print(f"all that was kept of installation {installation} is deleted")
     return 0
 
 

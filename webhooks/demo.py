@@ -53,6 +53,7 @@ async def run(*, once: bool, repo: Path | None, range_: str) -> int:
         console.print(f"Opened {repository.full_name}#{pull.number}: {escape(pull.title)}")
         async with asyncio.timeout(ONCE_SECONDS):
             await _tell(services.feed)
+            await _until_closed(sandbox, repository, pull)
         _show(console, sandbox, repository, pull)
         if not once:
             console.print("\nThe dashboard stays up; Ctrl-C ends the demo.")
@@ -79,6 +80,7 @@ def _demo_settings(sandbox: Sandbox, api: str, folder: Path) -> dict[str, object
         "database_url": None,
         "sluice_data_dir": folder,
         "sluice_token": None,
+        "github_write_seconds": 0.0,  # the sandbox has no limits to keep
     }
 
 
@@ -117,6 +119,12 @@ async def _tell(feed: PostgresFeed) -> None:
         await out.append(subject, [event])
         if event.terminal:
             return
+
+
+async def _until_closed(sandbox: Sandbox, repository: Repository, pull: PullRequest) -> None:
+    """Wait for the check run, which ends a moment after the review."""
+    while not all(check.status == "completed" for check in sandbox.check_runs(repository, pull)):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
 
 
 def _show(console: Console, sandbox: Sandbox, repository: Repository, pull: PullRequest) -> None:

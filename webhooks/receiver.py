@@ -1,24 +1,29 @@
 """The door for GitHub's deliveries: check, store, answer; the work is done elsewhere.
 
-The delivery, the head it wants reviewed and the job commit together. What fails before that commit answers
-5xx, so that a redelivery, which carries the same id, is taken as new.
+The delivery and what it changes commit together; its job follows within a moment, whoever dies in between.
+What fails before that commit answers 5xx, so that a redelivery, which carries the same id, is taken as new.
 """
 
 from __future__ import annotations
 
 import structlog
-from psycopg import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from reviewer.core.events import ReviewQueued, Subject
 from reviewer.errors import BadPayload, BodyTooLarge
-from reviewer.store.database import Database
-from reviewer.store.feed import PostgresFeed
-from webhooks.jobs import Jobs
-from webhooks.payloads import Ignored, WantedHead, parse
-from webhooks.records import open_review, store_delivery, want_head
+from webhooks.intake import Intake
+from webhooks.news import (
+    Handled,
+    Ignored,
+    InstallationGone,
+    PullRequestChanged,
+    RepositoriesGone,
+)
+from webhooks.payloads import parse
+from webhooks.policy import Rules
+from webhooks.records import Delivery
 from webhooks.signature import verify
+from webhooks.wishes import Answer
 
 MAX_BODY_BYTES = 25_000_000
 """GitHub does not deliver larger payloads: https://docs.github.com/en/webhooks/webhook-events-and-payloads"""
@@ -29,11 +34,10 @@ _log = structlog.get_logger("sluice.receiver")
 class Receiver:
     """`POST /webhooks/github`."""
 
-    def __init__(self, *, secret: str, database: Database, feed: PostgresFeed, jobs: Jobs) -> None:
+    def __init__(self, *, secret: str, intake: Intake, rules: Rules) -> None:
         self._secret = secret
-        self._database = database
-        self._feed = feed
-        self._jobs = jobs
+        self._intake = intake
+        self._rules = rules
 
     async def receive(self, request: Request) -> Response:
         """202 with what was done; 4xx for what is not GitHub's or not well formed."""
@@ -43,36 +47,34 @@ class Receiver:
         event = request.headers.get("x-github-event")
         if not guid or not event:
             raise BadPayload("the headers X-GitHub-Delivery and X-GitHub-Event are needed")
-        news = parse(body, event=event, content_type=request.headers.get("content-type", ""))
+        kind = request.headers.get("content-type", "")
+        news = parse(body, event=event, content_type=kind, commanders=self._rules.commanders)
         if isinstance(news, Ignored):
             _log.info("delivery ignored", delivery=guid, github_event=event, reason=news.reason)
             return JSONResponse({"ignored": news.reason}, status_code=202)
-        async with self._database.connection() as connection:
-            new = await store_delivery(
-                connection,
-                guid=guid,
-                event=event,
-                action=news.action,
-                installation=news.head.installation,
-                body=raw,
-            )
-            if not new:
-                return JSONResponse({"ignored": "this delivery was taken before"}, status_code=202)
-            review = await self._want(connection, news.head)
+        delivery = Delivery(guid, event, type(news).__name__, _installation(news), raw)
+        answer = await self._intake.take(delivery, news)
+        if answer is None:
+            return JSONResponse({"ignored": "this delivery was taken before"}, status_code=202)
         _log.info(
-            "delivery taken", delivery=guid, repository=news.head.repository, pull_request=news.head.number
+            "delivery taken", delivery=guid, github_event=event, review=answer.review, why=answer.reason
         )
-        return JSONResponse({"review": review}, status_code=202)
+        return JSONResponse(_as_json(answer), status_code=202)
 
-    async def _want(self, connection: AsyncConnection, head: WantedHead) -> str:
-        await want_head(connection, head)
-        review = await open_review(connection, head)
-        subject = Subject(
-            review=review.id, repository=head.repository, pull_request=head.number, head_sha=head.head_sha
-        )
-        await self._feed.append_on(connection, subject, [ReviewQueued()])
-        await self._jobs.want_review(connection, head.repository, head.number)
-        return review.id
+
+def _installation(news: Handled) -> int:
+    match news:
+        case PullRequestChanged(pull=pull):
+            return pull.place.installation
+        case InstallationGone() | RepositoriesGone():
+            return news.installation
+        case _:
+            return news.place.installation
+
+
+def _as_json(answer: Answer) -> dict[str, str]:
+    found = {"review": answer.review, "reason": answer.reason}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 async def _read(request: Request) -> bytes:

@@ -1,101 +1,188 @@
-"""What GitHub has told us, which heads are wanted, and the reviews of them."""
+"""What GitHub has told us, the reviews of it, and how far each has come."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import class_row, dict_row
+from psycopg.types.json import Jsonb
 
-from reviewer.core.findings import Severity
+from reviewer.core.events import Subject
 from reviewer.store.queries import query
-from webhooks.payloads import WantedHead
+
+MOST_SHOWN = 3
+"""Reviews of one installation that are shown as waiting; the hour's writes are few."""
+WAITING_SECONDS = 3.0
+"""A review that begins sooner is not shown as waiting."""
 
 _SQL = ("webhooks.sql", "records.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
-    """One run over one head; `check_run` and `github_review` are GitHub's ids once they exist."""
+class Delivery:
+    """A webhook call as it came; `guid` is GitHub's id of the event, the same when it is delivered again."""
 
-    id: str
+    guid: str
+    event: str
+    action: str
     installation: int
-    repository: str
-    pull_request: int
-    head_sha: str
-    title: str
-    url: str
-    check_run: int | None
-    github_review: int | None
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewSummary:
-    """A review as lists show it, read from its events: there is no second account of it."""
+class PullRequestRow:
+    """A pull request as it is known.
+
+    Attributes:
+        generation: raised by whatever bears on the review.
+        reason: why this generation has no review.
+        unseen: somebody asked for a review, and nothing else is known of it.
+        unclear: two changes were told of the same second, and only GitHub knows which came last.
+    """
+
+    repository_id: int
+    number: int
+    installation: int
+    repository: str
+    head_sha: str
+    generation: int
+    reason: str | None
+    unseen: bool
+    unclear: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A review of one head.
+
+    Attributes:
+        run: counts the runs that have begun; the newest has the right to act.
+        attempts: runs that ended so that there must be another.
+        check_run: GitHub's id of the check run that shows it, once it exists.
+        ended: an event has ended it.
+        verdict: how its check run is to end, as `check_run.verdict_json` writes it.
+        waits: its time to be brought on has not come.
+        check_begun: a check run of it is on GitHub, or may be.
+    """
 
     id: str
+    installation: int
+    repository_id: int
     repository: str
     pull_request: int
     head_sha: str
     title: str
     url: str
-    status: str
-    engine: str | None
-    model: str | None
-    findings: int
-    by_severity: dict[str, int]
-    cost: float | None
-    chunks_done: int
-    chunks_total: int
-    first_finding_seconds: float | None
-    created_at: datetime
-    finished_at: datetime | None
+    generation: int
+    run: int
+    attempts: int
+    check_run: int | None
+    ended: bool
+    verdict: dict[str, Any] | None
+    waits: bool
+    check_begun: bool
 
-    def as_json(self) -> dict[str, Any]:
-        """As the API shows it."""
-        times = {"created_at": _time(self.created_at), "finished_at": _time(self.finished_at)}
-        return {**asdict(self), **times}
+    @property
+    def subject(self) -> Subject:
+        """What its events are about."""
+        return Subject(
+            review=self.id,
+            repository=self.repository,
+            pull_request=self.pull_request,
+            head_sha=self.head_sha,
+        )
 
 
-async def store_delivery(
-    connection: AsyncConnection, *, guid: str, event: str, action: str, installation: int, body: bytes
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A review that nobody has begun; `ahead` of it are so many of its installation."""
+
+    review: Review
+    ahead: int
+
+
+async def store_delivery(connection: AsyncConnection, delivery: Delivery) -> AsyncCursor:
+    """Keep a delivery: one row is counted by the cursor, or none if it was taken before."""
+    return await connection.execute(query(*_SQL, "store_delivery"), asdict(delivery))
+
+
+async def lock_repository(connection: AsyncConnection, repository_id: int) -> None:
+    """Let nobody else take in news of a repository before the caller commits.
+
+    A row can't be locked that is not there yet, and who waits for one reads what is joined to it as it was.
+    """
+    await connection.execute(query(*_SQL, "lock_repository"), {"repository_id": repository_id})
+
+
+async def lock_repositories(
+    connection: AsyncConnection, installation: int, repository_ids: Sequence[int] | None
+) -> dict[str, Any]:
+    """The same for an installation, or some of its repositories; gives both as values for a query."""
+    values = {
+        "installation": installation,
+        "repository_ids": None if repository_ids is None else list(repository_ids),
+    }
+    await connection.execute(query(*_SQL, "lock_repositories"), values)
+    return values
+
+
+async def pull_request(
+    connection: AsyncConnection, repository_id: int, number: int
+) -> tuple[PullRequestRow | None, list[Review]]:
+    """A pull request, and its reviews whose check runs have not ended, oldest first."""
+    values = {"repository_id": repository_id, "number": number}
+    async with connection.cursor(row_factory=class_row(PullRequestRow)) as cursor:
+        await cursor.execute(query(*_SQL, "pull_request"), values)
+        row = await cursor.fetchone()
+    async with connection.cursor(row_factory=class_row(Review)) as cursor:
+        await cursor.execute(query(*_SQL, "open_reviews"), values)
+        return row, await cursor.fetchall()
+
+
+async def waiting_reviews(connection: AsyncConnection) -> list[Waiting]:
+    """Reviews that wait and are not shown yet: of each installation the next few."""
+    values = {"most": MOST_SHOWN, "seconds": WAITING_SECONDS}
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query(*_SQL, "waiting"), values)
+        rows = await cursor.fetchall()
+    return [Waiting(ahead=row.pop("ahead"), review=Review(**row)) for row in rows]
+
+
+async def begin_run(connection: AsyncConnection, review: str) -> int:
+    """Take a review over: whichever run had it may write nothing more. Gives the number of the new one."""
+    cursor = await connection.execute(query(*_SQL, "begin_run"), {"review": review})
+    row = await cursor.fetchone()
+    if row is None:
+        raise AssertionError(f"there is no review {review}")
+    return int(row[0])
+
+
+async def end_review(
+    connection: AsyncConnection, review: str, run: int, verdict: dict[str, Any] | None
 ) -> bool:
-    """Keep a delivery; False if it was taken before."""
-    values = {"guid": guid, "event": event, "action": action, "installation": installation, "body": body}
-    cursor = await connection.execute(query(*_SQL, "store_delivery"), values)
-    return cursor.rowcount == 1
+    """Note that it has ended, and how its check run is to end; False if another run has it, or ended it."""
+    values = {"review": review, "run": run, "verdict": None if verdict is None else Jsonb(verdict)}
+    cursor = await connection.execute(query(*_SQL, "end_review"), values)
+    return await cursor.fetchone() is not None
 
 
-async def want_head(connection: AsyncConnection, head: WantedHead) -> None:
-    """Make `head` the one that is wanted of its pull request."""
-    await connection.execute(query(*_SQL, "want_head"), asdict(head))
+async def end_unshown(connection: AsyncConnection, reviews: Sequence[str]) -> set[str]:
+    """Note the end of reviews that GitHub shows nothing of: nothing is left to do. Gives which they were."""
+    cursor = await connection.execute(query(*_SQL, "end_unshown"), {"reviews": list(reviews)})
+    return {row[0] for row in await cursor.fetchall()}
 
 
-async def wanted_head(connection: AsyncConnection, repository: str, number: int) -> WantedHead | None:
-    """The head wanted last of a pull request."""
-    async with connection.cursor(row_factory=class_row(WantedHead)) as cursor:
-        await cursor.execute(query(*_SQL, "wanted_head"), {"repository": repository, "number": number})
-        return await cursor.fetchone()
+async def close_review(connection: AsyncConnection, review: str) -> None:
+    """Note that nothing is left to do for it."""
+    await connection.execute(query(*_SQL, "close_review"), {"review": review})
 
 
-async def open_review(connection: AsyncConnection, head: WantedHead) -> Review:
-    """The review of a head, made if there is none."""
-    async with connection.cursor(row_factory=class_row(Review)) as cursor:
-        await cursor.execute(query(*_SQL, "open_review"), {**asdict(head), "id": uuid4().hex})
-        review = await cursor.fetchone()
-    if review is None:
-        raise AssertionError("INSERT … RETURNING gave no row")
-    return review
-
-
-async def unfinished_reviews(connection: AsyncConnection, newest: Review) -> list[Review]:
-    """The reviews of older heads of the same pull request that no event has ended."""
-    async with connection.cursor(row_factory=class_row(Review)) as cursor:
-        await cursor.execute(query(*_SQL, "unfinished_reviews"), asdict(newest))
-        return await cursor.fetchall()
+async def put_off(connection: AsyncConnection, review: str, seconds: float) -> None:
+    """Note that a run ended so that there must be another, and not before so many seconds."""
+    await connection.execute(query(*_SQL, "put_off"), {"review": review, "seconds": seconds})
 
 
 async def settle_model(connection: AsyncConnection, review: str, model: str) -> str:
@@ -114,64 +201,12 @@ async def settle_rate(connection: AsyncConnection, review: str, rate: float) -> 
 
 async def remember_check_run(connection: AsyncConnection, review: str, check_run: int) -> None:
     """Keep the id of the check run that shows a review."""
-    await connection.execute(query(*_SQL, "remember_check_run"), {"id": review, "check_run": check_run})
+    values = {"review": review, "check_run": check_run}
+    await connection.execute(query(*_SQL, "remember_check_run"), values)
 
 
-async def remember_github_review(connection: AsyncConnection, review: str, github_review: int) -> None:
-    """Keep the id of the review on the pull request."""
-    values = {"id": review, "github_review": github_review}
-    await connection.execute(query(*_SQL, "remember_github_review"), values)
-
-
-async def review_summaries(connection: AsyncConnection, *, limit: int) -> list[ReviewSummary]:
-    """The newest reviews."""
-    return await _summaries(connection, review=None, limit=limit)
-
-
-async def review_summary(connection: AsyncConnection, review: str) -> ReviewSummary | None:
-    """One review, or None."""
-    found = await _summaries(connection, review=review, limit=1)
-    return found[0] if found else None
-
-
-async def _summaries(connection: AsyncConnection, *, review: str | None, limit: int) -> list[ReviewSummary]:
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(query(*_SQL, "summaries"), {"id": review, "limit": limit})
-        return [_summary(row) for row in await cursor.fetchall()]
-
-
-_STATUSES = {"review.started": "running"}
-_UNFINISHED = {"review.queued", "review.started", "review.postponed"}
-
-
-def _summary(row: dict[str, Any]) -> ReviewSummary:
-    status = row["status"] or "review.queued"
-    finished = row["finished_at"] if status not in _UNFINISHED else None
-    said: dict[str, int] = row["by_severity"] or {}
-    counts = {severity.value: said.get(severity, 0) for severity in Severity}
-    started, first = row["started_at"], row["first_finding_at"]
-    return ReviewSummary(
-        id=row["id"],
-        repository=row["repository"],
-        pull_request=row["pull_request"],
-        head_sha=row["head_sha"],
-        title=row["title"],
-        url=row["url"],
-        status=_STATUSES.get(status, status.removeprefix("review.")),
-        engine=row["engine"],
-        model=row["model"],
-        findings=sum(counts.values()),
-        by_severity=counts,
-        cost=None if row["cost"] is None else float(row["cost"]),
-        chunks_done=row["chunks_done"],
-        chunks_total=row["chunks_total"] or 0,
-        first_finding_seconds=round((first - started).total_seconds(), 3) if first and started else None,
-        created_at=row["created_at"],
-        finished_at=finished,
-    )
-
-
-def _time(moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+async def expire_deliveries(connection: AsyncConnection, days: int) -> int:
+    """Drop deliveries older than any that GitHub would send again; how many there were."""
+    await connection.execute(query(*_SQL, "expire_redeliveries"), {"days": days})
+    cursor = await connection.execute(query(*_SQL, "expire_deliveries"), {"days": days})
+    return cursor.rowcount

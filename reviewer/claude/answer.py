@@ -10,6 +10,7 @@ from typing import Any
 from reviewer.core.events import Usage
 from reviewer.core.findings import ReportedFinding
 from reviewer.core.stream import Element, FindingsScanner
+from reviewer.core.tokens import size
 from reviewer.errors import EngineRefused, NotReported, StreamCut
 
 _NO_ELEMENTS: Sequence[Element] = ()
@@ -37,13 +38,16 @@ class Answer:
         told_input: the server has told what the prompt took.
         told_output: the server has told what the answer took.
         written: characters of report so far.
+        heard: bytes of them.
+        unseen: it has begun a block of which not all is shown, such as thinking.
         stop_reason: in the server's word.
     """
 
     def __init__(self) -> None:
         self.usage = Usage()
         self.told_input = self.told_output = False
-        self.written = 0
+        self.written = self.heard = 0
+        self.unseen = False
         self.stop_reason: str | None = None
         self._stopped = False
         self._refusal: str | None = None
@@ -85,6 +89,8 @@ class Answer:
             self.told_output = _is_count(getattr(usage, "output_tokens", None))
         elif kind == "message_stop":
             self._stopped = True
+        elif kind == "content_block_start":
+            self.unseen |= getattr(event.content_block, "type", None) not in _SHOWN
 
     def ending(self) -> Ending:
         """How it ended.
@@ -138,15 +144,19 @@ class Answer:
         kind = delta.type
         if kind == "input_json_delta":
             scanner = self._scanners.get(index) or self._scanners.setdefault(index, FindingsScanner())
-            self.written += len(delta.partial_json)
+            self._count(delta.partial_json)
             return scanner.feed(delta.partial_json)
         if kind != "text_delta":
             return _NO_ELEMENTS
         self._text.append(delta.text)
-        self.written += len(delta.text)
+        self._count(delta.text)
         elements = self._prose.feed(delta.text)
         self._found += sum(isinstance(element, ReportedFinding) for element in elements)
         return elements
+
+    def _count(self, text: str) -> None:
+        self.written += len(text)
+        self.heard += size(text)
 
     def _learn(self, usage: Any) -> None:
         """Take in what the server tells; some tell of the prompt only at the end, some of no cache."""
@@ -166,6 +176,7 @@ def _is_count(value: object) -> bool:
 
 
 _MOST_TOKENS = 1_000_000_000  # more is no count, and no account could hold it
+_SHOWN = {"text", "tool_use"}
 _USAGE = {
     "input": "input_tokens",
     "cached": "cache_read_input_tokens",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+
+import structlog
 
 from reviewer.claude.answer import Answer, Ending
 from reviewer.claude.client import Client, is_cached, request
@@ -20,7 +23,16 @@ from reviewer.core.events import Usage
 from reviewer.core.prompt import Prompt
 from reviewer.core.tokens import Estimator
 from reviewer.errors import EngineError, StreamCut
+from reviewer.grace import finish, outlast
 from reviewer.ports import CallRecord, Reservation, Sample
+
+CANCELLED = "cancelled"
+
+_MARGIN = 1.25
+_AHEAD = 100  # tokens, on their way when the connection closes
+_FASTEST = 500  # tokens a second, several times of what any Claude writes
+
+_log = structlog.get_logger("sluice.claude")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +87,13 @@ class Caller:
     async def _listen(self, conversation: _Conversation, begun: Callable[[], None]) -> None:
         from reviewer.claude.failures import (  # noqa: PLC0415 - imports the SDK, which takes 0.8 s
             FOREIGN,
+            never_sent,
             spent_nothing,
             translate,
         )
 
         try:
+            conversation.spent_nothing = False
             async with (
                 watching(self._patience) as watchdog,
                 self._client.stream(conversation.asked.request()) as events,
@@ -89,6 +103,9 @@ class Caller:
                     said = conversation.hear(event, watchdog)
                     if said is not None:
                         await said
+        except asyncio.CancelledError as error:
+            conversation.spent_nothing = never_sent(error)
+            raise
         except (AttributeError, KeyError, TypeError) as error:  # no event, or no message
             raise StreamCut("the answer is not in the form of the Messages API") from error
         except FOREIGN as error:
@@ -110,7 +127,7 @@ class _Conversation:
 
     def __init__(self, work: Work, asked: Asked, reservation: Reservation) -> None:
         self.asked = asked
-        self.spent_nothing = False
+        self.spent_nothing = True  # until it is asked
         self._work = work
         self._reservation = reservation
         self._answer = Answer()
@@ -143,19 +160,30 @@ class _Conversation:
 
     @asynccontextmanager
     async def settled(self) -> AsyncGenerator[None]:
-        """The conversation within the block; a call that is cancelled stays charged in full."""
+        """The conversation within the block; one that is cancelled, or ends by our fault, is settled too."""
         try:
             yield
         except EngineError as error:
-            await self._settle(error)
+            await outlast(self._settle(str(error)))
+            raise
+        except (asyncio.CancelledError, Exception) as error:  # the stream is closed by now
+            cancelled = isinstance(error, asyncio.CancelledError)
+            await self._settle_soon(CANCELLED if cancelled else f"stopped by {type(error).__name__}")
             raise
         except BaseException:
             self._work.task.purse.abandon(self._reservation)
             raise
-        await self._settle(None)
+        await outlast(self._settle(None))
 
-    async def _settle(self, error: EngineError | None) -> None:
-        usage, certain = self._spent()
+    async def _settle_soon(self, error: str) -> None:
+        """Settle a call that was stopped; if that can't be done soon, what was set aside stays charged."""
+        failure = await finish(asyncio.create_task(self._settle(error, stopped=True)))
+        if failure is not None:
+            self._work.task.purse.abandon(self._reservation)
+            _log.warning("a stopped call stays charged in full", reason=str(failure) or repr(failure))
+
+    async def _settle(self, error: str | None, *, stopped: bool = False) -> None:
+        usage, certain = self._spent(stopped=stopped)
         cost = self.asked.model.cost(usage)
         self._work.spend(usage, cost, certain=certain)
         if self._answer.whole and self._answer.told_input:
@@ -172,11 +200,11 @@ class _Conversation:
             time_to_first_token=self._first_token,
             seconds=round(self._clock() - self._began, 3),
             stop_reason=self._answer.stop_reason,
-            error=None if error is None else str(error),
+            error=error,
         )
         await self._work.task.purse.settle(self._reservation, record)
 
-    def _spent(self) -> tuple[Usage, bool]:
+    def _spent(self, *, stopped: bool) -> tuple[Usage, bool]:
         """What the call took, at most where the server did not tell; and whether it told all."""
         if self.spent_nothing:
             return Usage(), True
@@ -187,10 +215,23 @@ class _Conversation:
             name = "cache_writes" if is_cached(asked.model, asked.prompt) else "input"
             usage = usage.model_copy(update={name: asked.tokens})
         if not answer.told_output:
-            most = (
-                min(Estimator().tokens(answer.written), asked.max_tokens)
-                if answer.whole
-                else asked.max_tokens
-            )
+            most = asked.max_tokens
+            if answer.whole:
+                most = min(Estimator().tokens(answer.written), most)
+            elif stopped:
+                most = min(max(self._written_by_now(), usage.output), most)
             usage = usage.model_copy(update={"output": most})
         return usage, answer.told_input and answer.told_output
+
+    def _written_by_now(self) -> int:
+        """Output tokens at most of an answer that was stopped.
+
+        The provider stops writing when the connection closes, but may have been ahead of what was read: so a
+        margin. What is not shown, such as thinking, or a tool's input that is sent value by value, can be
+        bounded by time only.
+        """
+        answer = self._answer
+        heard = math.ceil(Estimator().tokens(answer.heard) * _MARGIN) + _AHEAD
+        if answer.heard and self.asked.model.eager and not answer.unseen:
+            return heard
+        return max(heard, math.ceil((self._clock() - self._began) * _FASTEST))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -79,6 +80,12 @@ def spent_nothing(error: Exception) -> bool:
     while cause is not None and not isinstance(cause, _NEVER_SENT):
         cause = cause.__cause__
     return cause is not None
+
+
+def never_sent(stopped: BaseException) -> bool:
+    """Whether what stopped a call found it waiting for a connection; nothing but its traceback tells."""
+    frames = traceback.walk_tb(stopped.__traceback__)
+    return any(frame.f_globals.get("__name__") == aiohttp.connector.__name__ for frame, _ in frames)
 
 
 def _of_status(error: anthropic.APIStatusError) -> EngineError:

@@ -251,6 +251,14 @@ class ReviewSuperseded(_Event):
     by: str
 
 
+class ReviewCancelled(_Event):
+    """The review was stopped, or nothing is left to review; `reason` is for people."""
+
+    terminal: ClassVar[bool] = True
+    type: Literal["review.cancelled"] = "review.cancelled"
+    reason: str
+
+
 Event = (
     ReviewQueued
     | ReviewStarted
@@ -267,9 +275,10 @@ Event = (
     | ReviewCompleted
     | ReviewFailed
     | ReviewSuperseded
+    | ReviewCancelled
 )
 
-TERMINAL_TYPES = frozenset({"review.completed", "review.failed", "review.superseded"})
+TERMINAL_TYPES = frozenset({"review.completed", "review.failed", "review.superseded", "review.cancelled"})
 """After one of these a review says nothing more."""
 
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])

@@ -111,6 +111,7 @@ class Finding(ReportedFinding):
     """A finding Sluice stands for: anchored, redacted and safe to render.
 
     `line` is None only when the finding is about the file as a whole because its line can't carry a comment.
+    Title and message may be longer than what was reported: what makes them safe adds to them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -121,6 +122,8 @@ class Finding(ReportedFinding):
     source: str
     verified: bool
     line: int | None = Field(default=None, ge=1)  # pyright: ignore[reportIncompatibleVariableOverride]
+    title: str = Field(min_length=1)
+    message: str = Field(min_length=1)
 
     @model_validator(mode="after")
     def _range_runs_forward(self) -> Self:

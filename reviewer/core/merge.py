@@ -85,8 +85,10 @@ def rank(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def _standing(review: str, reported: ReportedFinding, placed: Placed, *, chunk: str, source: str) -> Finding:
     print_ = fingerprint(placed.path, reported.category, placed.neighbourhood)
-    title = _safe(" ".join(reported.title.split()))
+    # Blanks and what may not be shown can be all there was
+    title = _safe(" ".join(reported.title.split())).strip() or f"Untitled {reported.category}"
     identity = hashlib.sha256(f"{review}\0{print_}\0{title.casefold()}".encode()).hexdigest()
+    message = _safe(reported.message)
     suggestion, extra = _suggestion(reported, placed)
     return Finding(
         id=identity[:16],
@@ -102,7 +104,7 @@ def _standing(review: str, reported: ReportedFinding, placed: Placed, *, chunk: 
         severity=reported.severity,
         category=reported.category,
         title=title,
-        message=_safe(reported.message) + extra,
+        message=(message if message.strip() else title) + extra,
         suggestion=suggestion,
         confidence=reported.confidence,
     )

@@ -38,12 +38,10 @@ class Policy:
     Attributes:
         ignore: gitignore patterns of files not to review.
         least_severity: findings below it are not kept.
-        max_comments: comments that may stand on lines in one review; the rest go into its summary.
     """
 
     ignore: tuple[str, ...] = ()
     least_severity: Severity = Severity.LOW
-    max_comments: int = 25
 
     @property
     def digest(self) -> str:

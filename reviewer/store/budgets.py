@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import UTC, date
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from psycopg import AsyncConnection
 
 from reviewer.core.budget import Account, Amount, Caps, Payer, Scope, Standing, accounts
+from reviewer.grace import finish
 from reviewer.ports import CallRecord, Clock, Reservation
 from reviewer.store.database import Database
 from reviewer.store.queries import query
@@ -27,12 +29,22 @@ class PostgresBudgets:
         self._clock = clock
 
     async def reserve(self, payer: Payer, amount: Amount) -> Reservation:
-        """Set a part aside in every scope of the payer, or in none.
+        """Set a part aside in every scope of the payer, or in none. Cancelled, it sets nothing aside.
 
         Raises:
             OverBudget: a cap would be exceeded.
         """
         self._caps.require_request(amount)
+        opening = asyncio.create_task(self._open(payer, amount))
+        try:
+            await asyncio.wait({opening})
+        except asyncio.CancelledError:
+            # It may be committed already, and nobody else knows of it
+            await finish(asyncio.create_task(self._undo(opening)))
+            raise
+        return opening.result()
+
+    async def _open(self, payer: Payer, amount: Amount) -> Reservation:
         now = self._clock.now()
         day = now.astimezone(UTC).date()
         async with self._database.connection() as connection:
@@ -46,6 +58,11 @@ class PostgresBudgets:
         assert opened is not None  # noqa: S101 - an INSERT that returns its id
         return Reservation(opened[0], payer, amount)
 
+    async def _undo(self, opening: asyncio.Task[Reservation]) -> None:
+        reservation = await opening
+        async with self._database.connection() as connection:
+            await _close(connection, reservation.id, spent=Amount())
+
     async def settle(self, reservation: Reservation, call: CallRecord) -> None:
         """Put what a call took in place of what was set aside for it, and keep the record.
 
@@ -53,15 +70,10 @@ class PostgresBudgets:
         changes.
         """
         async with self._database.connection() as connection:
-            cursor = await connection.execute(query(_SQL, "budgets.sql", "close"), {"id": reservation.id})
-            closed = await cursor.fetchone()
-            if closed is None:
-                return
-            review, installation, api_key, day, tokens, micros = closed
-            payer = Payer(review, installation, api_key)
             spent = Amount.of(call.usage.total, call.cost)
-            freed = Amount() - Amount(tokens, micros)
-            await _move(connection, accounts(payer), day, spent=spent, reserved=freed)
+            payer = await _close(connection, reservation.id, spent=spent)
+            if payer is None:
+                return
             record = {**asdict(payer), **_row(call), "at": self._clock.now()}
             await connection.execute(query(_SQL, "budgets.sql", "record"), record)
 
@@ -73,6 +85,40 @@ class PostgresBudgets:
             cursor = await connection.execute(query(_SQL, "budgets.sql", "stand"), wanted)
             rows = await cursor.fetchall()
         return self._standings(owned, rows, besides=Amount())
+
+    async def expire(self, days: int) -> int:
+        """Drop what is older than so many whole days; how many rows there were.
+
+        A review's account goes with its calls and reservations once the last is so old; never today's.
+        """
+        day = self._clock.now().astimezone(UTC).date() - timedelta(days=max(days, 0))
+        old: dict[str, Any] = {"day": day, "before": datetime.combine(day, time.min, UTC)}
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(query(_SQL, "budgets.sql", "idle"), old)
+            old["owners"] = [owner for (owner,) in await cursor.fetchall()]
+            gone = 0
+            for name in ("expire_reviews", "expire_days", "expire_reservations", "expire_calls"):
+                gone += (await connection.execute(query(_SQL, "budgets.sql", name), old)).rowcount
+        return gone
+
+    async def forget(self, installation: int) -> int:
+        """Drop a tenant's calls and reservations and the accounts of its reviews; how many rows there were.
+
+        Its daily accounts stay, with all that was set aside: to install the app anew gives no new budget.
+        A call that is still under way is booked no more, and stays charged to the day.
+        """
+        async with self._database.connection() as connection:
+            reviews: set[str] = set()
+            gone = 0
+            for name in ("forget_reservations", "forget_calls"):
+                cursor = await connection.execute(
+                    query(_SQL, "budgets.sql", name), {"installation": installation}
+                )
+                gone += cursor.rowcount
+                reviews |= {review for (review,) in await cursor.fetchall()}
+            owners = {"owners": sorted(reviews)}
+            cursor = await connection.execute(query(_SQL, "budgets.sql", "forget_reviews"), owners)
+            return gone + cursor.rowcount
 
     def _standings(
         self, owned: tuple[Account, ...], rows: Iterable[tuple[Any, ...]], *, besides: Amount
@@ -87,6 +133,18 @@ class PostgresBudgets:
             spent, reserved = found.get(_stored(account.scope), (Amount(), Amount()))
             standings.append(Standing(account.scope, spent, reserved - besides, self._caps.of(account.scope)))
         return tuple(standings)
+
+
+async def _close(connection: AsyncConnection, id_: int, *, spent: Amount) -> Payer | None:
+    """Put what was spent in place of a reservation; whose it was, or None if it is gone."""
+    cursor = await connection.execute(query(_SQL, "budgets.sql", "close"), {"id": id_})
+    closed = await cursor.fetchone()
+    if closed is None:
+        return None
+    review, installation, api_key, day, tokens, micros = closed
+    payer = Payer(review, installation, api_key)
+    await _move(connection, accounts(payer), day, spent=spent, reserved=Amount() - Amount(tokens, micros))
+    return payer
 
 
 async def _move(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import select
 import warnings
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,6 +23,8 @@ from reviewer.store.queries import script
 
 POOL_SIZE = 10
 CONNECT_SECONDS = 10.0
+RECONNECT_SECONDS = 2.0
+"""After so long a pool begins anew with its tries: the pauses between them double."""
 _MIGRATION_LOCK = 5710002
 # PostgreSQL refuses a socket path over 107 bytes, and adds `/.s.PGSQL.5432` to the folder's
 _LONGEST_SOCKET_FOLDER = 90
@@ -48,11 +51,15 @@ class Database:
 
         Raises:
             StoreUnavailable: no connection can be had, or it broke.
+            CancelledError: the same, in a task that is cancelled: whoever handles the other would go on.
         """
         try:
             async with self._pool.connection() as connection:
                 yield connection
         except (PoolTimeout, psycopg.OperationalError) as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from error
             raise _unavailable(self.url, error) from error
 
     @asynccontextmanager
@@ -77,11 +84,40 @@ async def open_database(url: str | None, data_dir: Path) -> AsyncGenerator[Datab
             stack.push_async_callback(asyncio.to_thread, embedded.stop)
             url = embedded.url
         await _probe(url)
+
+        async def check(connection: AsyncConnection) -> None:
+            try:
+                await _require_alive(connection)
+            except psycopg.OperationalError:
+                await pool.check()  # it is not the only one
+                raise
+
         pool: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool(
-            url, min_size=1, max_size=POOL_SIZE, timeout=CONNECT_SECONDS, open=False
+            url, min_size=1, max_size=POOL_SIZE, open=False, check=check, **reconnecting()
         )
         await stack.enter_async_context(pool)
         yield Database(url, pool)
+
+
+def reconnecting() -> dict[str, Any]:
+    """How a pool waits for a database that is away: it is found within seconds of its return."""
+    return {
+        "timeout": CONNECT_SECONDS,
+        "reconnect_timeout": RECONNECT_SECONDS,
+        "reconnect_failed": AsyncConnectionPool.check,  # begins to connect, if nobody does
+    }
+
+
+async def _require_alive(connection: AsyncConnection) -> None:
+    """Refuse a connection that the database has ended while nobody used it.
+
+    Raises:
+        OperationalError: it has.
+    """
+    idle = select.poll()
+    idle.register(connection.pgconn.socket, select.POLLIN)
+    if idle.poll(0):  # its farewell, as a rule: without one nothing is sent to ask
+        await AsyncConnectionPool.check_connection(connection)
 
 
 async def _probe(url: str) -> None:

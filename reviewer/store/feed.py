@@ -19,6 +19,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from reviewer.core.events import Event, Subject, dump
+from reviewer.grace import stop
 from reviewer.store.database import Database
 from reviewer.store.queries import query
 
@@ -65,9 +66,7 @@ class Hub:
 
     async def __aexit__(self, *error: object) -> None:
         if self._listener is not None:
-            self._listener.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._listener
+            await stop(self._listener)
 
     def next_news(self) -> asyncio.Event:
         """An event that is set at the next news; take it before reading, then nothing is missed."""
@@ -100,19 +99,35 @@ class PostgresFeed:
 
     async def append(self, subject: Subject, events: Sequence[Event]) -> None:
         """Append in order; an event whose key the review has already said is passed over."""
-        async with self._database.connection() as connection:
+        async with self._database.connection() as connection, connection.pipeline():
             await self.append_on(connection, subject, events)
+            await connection.commit()
 
     async def append_on(self, connection: AsyncConnection, subject: Subject, events: Sequence[Event]) -> None:
-        """Append within the caller's transaction, which other writers wait for: keep it short."""
-        await connection.execute(query(_SQL, "feed.sql", "lock"))
+        """Append within the caller's transaction, for whose commit all other writers wait.
+
+        In a pipeline that commits in the same breath they do not wait for anything to travel.
+        """
+        await self.append_all(connection, [(subject, event) for event in events])
+
+    async def append_all(self, connection: AsyncConnection, told: Sequence[tuple[Subject, Event]]) -> None:
+        """The same for events of several reviews."""
+        if not told:
+            return
         rows = [
             {**subject.model_dump(), "type": event.type, "key": event.key, "data": Jsonb(dump(event))}
-            for event in events
+            for subject, event in told
         ]
-        async with connection.cursor() as cursor:
-            await cursor.executemany(query(_SQL, "feed.sql", "append"), rows)
+        await connection.execute(query(_SQL, "feed.sql", "lock"))
+        for row in rows:
+            await connection.execute(query(_SQL, "feed.sql", "append"), row)
         await connection.execute(query(_SQL, "feed.sql", "notify"))
+
+    async def forget(self, reviews: Sequence[str]) -> int:
+        """Drop all events of some reviews; how many there were. No position is given a second time."""
+        async with self._database.connection() as connection:
+            gone = {"reviews": list(reviews)}
+            return (await connection.execute(query(_SQL, "feed.sql", "forget"), gone)).rowcount
 
     async def newest(self) -> int:
         """The last position given, or 0."""

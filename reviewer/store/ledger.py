@@ -30,25 +30,23 @@ class PostgresLedger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def find(self, key: str, payer: Payer) -> LedgerEntry | None:
-        """The result stored under `key` by the payer's tenant, whose use is noted once a day at most.
+    async def find(self, keys: tuple[str, ...], payer: Payer) -> LedgerEntry | None:
+        """The result stored by the payer's tenant under the first of the keys that has one.
 
-        One that no longer fits the schema counts as absent.
+        Its use is noted once a day at most. One that no longer fits the schema counts as absent.
         """
-        wanted = {"installation": _tenant(payer), "key": key}
+        tenant = {"installation": _tenant(payer)}
         async with self._database.connection() as connection:
+            wanted = {**tenant, "keys": list(keys)}
             cursor = await connection.execute(query(_SQL, "ledger.sql", "find"), wanted)
-            found = await cursor.fetchone()
-            if found is None:
-                return None
-            entry, stale = found
-            if stale:
-                await connection.execute(query(_SQL, "ledger.sql", "touch"), wanted)
-        try:
-            row = _Row.model_validate(entry)
-        except ValidationError:
-            return None
-        return LedgerEntry(row.findings, row.usage, row.cost, row.notes)
+            for key, stored, stale in await cursor.fetchall():
+                entry = _entry(stored)
+                if entry is None:
+                    continue
+                if stale:
+                    await connection.execute(query(_SQL, "ledger.sql", "touch"), {**tenant, "key": key})
+                return entry
+        return None
 
     async def store(self, key: str, entry: LedgerEntry, payer: Payer, repository: str) -> None:
         """Keep a finished result for the payer's tenant."""
@@ -75,6 +73,15 @@ class PostgresLedger:
             gone = {"installation": installation}
             cursor = await connection.execute(query(_SQL, "ledger.sql", "forget"), gone)
             return cursor.rowcount
+
+
+def _entry(stored: object) -> LedgerEntry | None:
+    """A stored entry; None for one of another schema."""
+    try:
+        row = _Row.model_validate(stored)
+    except ValidationError:
+        return None
+    return LedgerEntry(row.findings, row.usage, row.cost, row.notes)
 
 
 def _tenant(payer: Payer) -> int:

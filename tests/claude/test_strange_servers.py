@@ -11,6 +11,7 @@ from reviewer.claude.models import Catalogue
 from reviewer.claude.watchdog import Patience
 from tests.claude.stories import BATCH, Told
 from tests.fakes.work import task
+from tests.loopback import listening
 
 STOPPED_ODDLY = (
     b'event: message_delta\ndata: {"type": "message_delta", "delta": {"stop_reason": ["a"]}}\n\n'
@@ -35,16 +36,12 @@ async def test_a_server_that_answers_anything_gets_an_error_and_no_more(body):
 
     app = web.Application()
     app.router.add_post("/v1/messages", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    client = Client(api_key="sk-ant-made-up", base_url=f"http://{host}:{port}", read_seconds=5)
-    try:
+    async with listening(app) as url:
+        client = Client(api_key="sk-ant-made-up", base_url=url, read_seconds=5)
         reviewer = ClaudeEngine(client, Catalogue(), max_tokens=1_000, patience=Patience(longest_wait=0))
-        done = await reviewer.review(task(BATCH), Told())
-    finally:
-        await client.aclose()
-        await runner.cleanup()
+        try:
+            done = await reviewer.review(task(BATCH), Told())
+        finally:
+            await client.aclose()
 
     assert list(done.failed) == [BATCH.chunks[0].id]

@@ -11,18 +11,16 @@ import pytest
 
 from reviewer.claude.watchdog import Patience
 from reviewer.claude.work import UNCERTAIN
-from reviewer.core.budget import Amount, Cap, Caps
+from reviewer.core.budget import Cap, Caps
 from reviewer.core.events import Usage
 from reviewer.errors import (
     EngineError,
     EngineMisconfigured,
     EngineRefused,
     EngineUnavailable,
-    OverBudget,
     PromptTooLarge,
     SpendLimitReached,
 )
-from reviewer.local import LocalBudgets
 from reviewer.ports import Reported
 from tests.claude.stories import (
     BATCH,
@@ -35,12 +33,11 @@ from tests.claude.stories import (
     cut,
     engine,
     review,
-    until,
 )
 from tests.core.test_stream import finding
 from tests.fakes.claude import Answer, ScriptedClaude
 from tests.fakes.clock import jumping
-from tests.fakes.work import MODEL, PAYER, task
+from tests.fakes.work import MODEL, task
 
 CYBER = {"type": "refusal", "category": "cyber"}
 IN_STREAM = Usage(input=1000, output=MAX_TOKENS)
@@ -171,32 +168,6 @@ async def test_a_model_that_thinks_long_before_it_writes_is_not_taken_for_dead()
 
     assert len(story.server.requests) == 1
     assert story.told.titles == ["first", "second"]
-
-
-async def capped(budgets: LocalBudgets, cap: Cap) -> None:
-    """Raise if what is charged already is over a cap."""
-    spent = sum((each.spent + each.reserved for each in await budgets.standing(PAYER)), Amount())
-    if not cap.holds(spent):
-        raise OverBudget("over", scope="test")
-
-
-async def test_a_review_that_is_cancelled_cancels_its_call_and_leaves_it_charged():
-    told, budgets = Told(), LocalBudgets(Caps())
-    async with ScriptedClaude([Answer.findings(*TWO, delay=0.05)]) as server, engine(server) as reviewer:
-        work = asyncio.create_task(reviewer.review(task(BATCH, budgets=budgets), told))
-        async with asyncio.timeout(10):
-            await until(lambda: bool(told.titles))
-            work.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await work
-            await until(lambda: server.requests[0].cut_at is not None)
-
-    gone = server.requests[0].cut_at
-    assert gone is not None
-    assert gone - server.requests[0].at < 5
-    assert budgets.calls == []
-    with pytest.raises(OverBudget):
-        await capped(budgets, Cap(tokens=MAX_TOKENS + 1))
 
 
 @pytest.mark.parametrize(

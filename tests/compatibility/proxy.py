@@ -17,6 +17,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from tests.loopback import listening
+
 START_SECONDS = 120.0
 """The proxy imports for 7 s on a quiet machine."""
 
@@ -125,14 +127,8 @@ async def chat_completions(tool: str, arguments: str) -> AsyncGenerator[str]:
 
     app = web.Application(client_max_size=64_000_000)
     app.router.add_post("/v1/chat/completions", complete)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        yield f"http://{host}:{port}/v1"
-    finally:
-        await runner.cleanup()
+    async with listening(app) as url:
+        yield f"{url}/v1"
 
 
 async def _send(response: web.StreamResponse, part: dict[str, Any]) -> None:

@@ -196,3 +196,25 @@ def test_a_quote_of_gits_remark_on_a_missing_newline_stands_nowhere():
         is None
     )
     assert found.dropped == {Dropped.NOT_IN_DIFF: 1}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"title": " "},
+        {"title": "\u200b"},
+        {"title": "<!-- only this -->"},
+        {"title": "@a " * 66},
+        {"message": "<!-- only this -->"},
+        {"message": "x" * 4_000, "end_line": 90, "suggestion": "y\n" * 2_000},
+        {"message": "@a " * 1_300},
+    ],
+    ids=lambda changes: f"{next(iter(changes))}, {len(next(iter(changes.values())))} long",
+)
+def test_a_finding_stands_whatever_making_its_words_safe_does_to_their_length(changes):
+    finding = findings().add(reported(**changes), chunk="c", source="m")
+
+    assert finding is not None
+    assert finding.title.strip()
+    assert finding.message.strip()
+    assert finding.message.endswith("```") == ("suggestion" in changes)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
+
 import pytest
+from markdown_it import MarkdownIt
 
 from reviewer.core.markdown import escaped, fenced, neutral
 from reviewer.core.redact import redact
@@ -51,6 +54,58 @@ def test_links_images_comments_and_mentions_lose_their_teeth():
 
 def test_code_stays_as_it_is():
     assert neutral("`@decorator` and\n```\n[a](b) @x\n```") == "`@decorator` and\n```\n[a](b) @x\n```"
+
+
+@pytest.mark.parametrize("bad", ["![x](https://evil.example)", "<img src=x>", "@team"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "``{}`",
+        "\\`{}\\`",
+        "```x`\n{}\n",
+        "```\na\n```x\nb\n```\n{}",
+        "```\na\n````\n{}",
+        "```\na\n  ```\n{}\n```\nb\n```",
+        "- ```\n  a\n  ```\n{}",
+        "[a](`{}`)",
+        "`a`<!-- -->`{}``b`",
+        "\\<!-- -->`{}`",
+        "- ~~~\n  a\n  ~~~\n{}",
+        "```\na\n```~\nb\n```\n{}",
+        "a <!--\n\n```\n{}\n\n```\n",
+        "`a\n`{}`\nb`",
+    ],
+)
+def test_what_github_does_not_read_as_code_is_not_spared_as_code(text, bad):
+    said = escaped(neutral(text.format(bad)))
+    shown = re.sub(r"<code.*?</code>", "", MarkdownIt("commonmark").render(said), flags=re.DOTALL)
+
+    assert "<img" not in shown
+    assert "@team" not in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[a[b](c)](https://evil.example)",
+        "![a![b![c](d)](e)](https://evil.example)",
+        "![a]\n\n[a]: https://evil.example",
+        "> [a]: https://evil.example",
+    ],
+)
+def test_no_link_is_left_when_one_inside_it_is_taken_out(text):
+    said = neutral(text)
+
+    assert "](https" not in said
+    assert "]: https" not in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["``a`b @x``", "````\n```\n@x\n````", "~~~py\n@x\n~~~", "```\n```\ntext", "```\n@x\n````  \nafter"],
+)
+def test_code_of_every_form_stays_as_it_is(text):
+    assert neutral(text) == text
 
 
 def test_a_fence_left_open_is_closed():

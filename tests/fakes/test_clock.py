@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from tests.fakes.clock import EPOCH, LoopClock, jumping, run
+from tests.loopback import listening
 
 
 def now() -> float:
@@ -21,14 +22,8 @@ def now() -> float:
 async def served(handler):
     app = web.Application()
     app.router.add_get("/", handler)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        async with aiohttp.ClientSession() as http:
-            yield http, f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    finally:
-        await runner.cleanup()
+    async with listening(app) as url, aiohttp.ClientSession() as http:
+        yield http, f"{url}/"
 
 
 async def in_two_parts(request: web.Request) -> web.StreamResponse:

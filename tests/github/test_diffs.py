@@ -267,7 +267,7 @@ async def test_a_diff_with_fewer_files_than_github_counts_is_not_believed(world)
 async def test_an_empty_diff_of_changed_files_is_an_error(world):
     sandbox = Sandbox(world.state)
     same = await sandbox.open_pull_request(world.repository, base="main", head="main", title="nothing")
-    nothing = replace(world.pull, number=same.number, head_sha=same.head_sha)
+    nothing = replace(world.pull, facts=replace(world.pull.facts, number=same.number, head_sha=same.head_sha))
 
     with pytest.raises(ForgeError, match="can't be had") as error:
         await world.read(pull=nothing)
@@ -317,12 +317,12 @@ async def test_what_every_way_would_meet_is_raised_at_once(world, status, error)
 
 async def test_a_limit_met_on_the_way_down_says_how_long_to_wait(world):
     world.state.diff_file_limit = 3
-    world.state.faults.append(Fault("GET", "/files$", 403, headers={"retry-after": "17"}))
+    world.state.faults.append(Fault("GET", "/files$", 403, headers={"retry-after": "47"}))
 
     with pytest.raises(ForgeRateLimited) as error:
         await world.read()
 
-    assert error.value.retry_after == 17
+    assert error.value.retry_after == 47
 
 
 @pytest.mark.parametrize("most_files", [5, 3_000])

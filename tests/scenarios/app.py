@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
 import json
-import time
+import shutil
+import subprocess
+import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +19,10 @@ import aiohttp
 from pydantic import SecretStr
 
 from reviewer import git
+from reviewer.core.events import TERMINAL_TYPES
 from reviewer.settings import Settings
+from tests.contracts.judge import Judge
+from tests.corpus import DATA
 from webhooks.app import create_app
 from webhooks.sandbox import PullRequest, Repository, Sandbox, running
 from webhooks.serving import listen, serving, url_of
@@ -29,12 +36,11 @@ PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class Event:
-    """A server-sent event, and when it came."""
+    """A server-sent event."""
 
     id: int
     type: str
     data: dict[str, Any]
-    at: float
 
 
 @dataclass(frozen=True)
@@ -57,9 +63,7 @@ class World:
                     name, _, value = line.partition(": ")
                     fields[name] = value
                 elif "data" in fields:
-                    yield Event(
-                        int(fields["id"]), fields["event"], json.loads(fields["data"]), time.monotonic()
-                    )
+                    yield Event(int(fields["id"]), fields["event"], json.loads(fields["data"]))
                     fields = {}
                 else:
                     fields = {}
@@ -70,9 +74,19 @@ class World:
         async with asyncio.timeout(PATIENCE):
             async for event in self.events(f"/reviews/{review}/events", last):
                 seen.append(event)
-                if event.type in {"review.completed", "review.failed", "review.superseded"}:
+                if event.type in TERMINAL_TYPES:
                     break
         return seen
+
+    async def closed(self, repository: Repository) -> None:
+        """Wait until every check run of a repository has ended, and there is one."""
+        async with asyncio.timeout(PATIENCE):
+            while not self._all_ended(repository):  # noqa: ASYNC110 - the sandbox tells nobody
+                await asyncio.sleep(0.02)
+
+    def _all_ended(self, repository: Repository) -> bool:
+        runs = repository.check_runs.values()
+        return bool(runs) and all(run.status == "completed" for run in runs)
 
     async def newest_review(self) -> str:
         """The id of the review that was asked for last."""
@@ -84,11 +98,15 @@ class World:
 async def world(
     database_url: str, data_dir: Path, *, claude: str | None = None, **settings_: Any
 ) -> AsyncGenerator[World]:
-    """Start everything; `claude` is the base URL of a model, and other settings are as given."""
+    """Start everything; `claude` is the base URL of a model, and other settings are as given.
+
+    Ends with a failure if the app or the sandbox sent what GitHub's description does not allow.
+    """
     bound = listen("127.0.0.1", 0)
     url = url_of(bound)
     sandbox = Sandbox.create(webhook_secret=SECRET, webhook_url=f"{url}/webhooks/github")
-    async with running(sandbox) as api:
+    judge = Judge()
+    async with running(sandbox, wrap=judge.over) as api:
         settings = Settings.model_validate(
             {
                 "anthropic_api_key": None,
@@ -100,6 +118,7 @@ async def world(
                 "database_url": SecretStr(database_url),
                 "sluice_data_dir": data_dir,
                 "sluice_token": SecretStr(TOKEN),
+                "github_write_seconds": 0.0,
                 **settings_,
             }
         )
@@ -109,6 +128,8 @@ async def world(
             _session() as http,
         ):
             yield World(url, sandbox, http)
+    if DATA.is_dir():
+        judge.demand_none()
 
 
 def _session() -> aiohttp.ClientSession:
@@ -128,17 +149,32 @@ HEAD = {
 
 async def make_repository(folder: Path) -> Path:
     """A repository with the branches `main` and `change`."""
-    await asyncio.to_thread(folder.mkdir)
-    await git.run(folder, "init", "-q", "-b", "main")
+    await asyncio.to_thread(lambda: shutil.copytree(_repository(), folder))
+    return folder
+
+
+@functools.cache
+def _repository() -> Path:
+    """What all of them are copies of: git takes ten processes to make one."""
+    folder = Path(tempfile.mkdtemp(prefix="sl"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+    def run(*arguments: str) -> None:
+        subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True)
+
+    run("init", "-q", "-b", "main", "--template=")
     for name, value in (
         ("user.name", "Test"),
         ("user.email", "test@example.com"),
         ("commit.gpgsign", "false"),
     ):
-        await git.run(folder, "config", name, value)
-    await commit(folder, BASE)
-    await git.run(folder, "checkout", "-q", "-b", "change")
-    await commit(folder, HEAD)
+        run("config", name, value)
+    for branch, files in (("main", BASE), ("change", HEAD)):
+        if branch != "main":
+            run("checkout", "-q", "-b", branch)
+        _write(folder, files)
+        run("add", "-A")
+        run("commit", "-q", "-m", "change")
     return folder
 
 

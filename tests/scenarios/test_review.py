@@ -13,56 +13,45 @@ import pytest
 
 from tests.core.test_stream import finding
 from tests.fakes.claude import Answer, ScriptedClaude
-from tests.scenarios.app import SECRET, Event, commit, make_repository, open_change, world
+from tests.scenarios.app import PATIENCE, SECRET, Event, commit, make_repository, open_change, world
+from tests.scenarios.stage import SHELL, WRONG, Held, hurry, until
 from webhooks.sandbox import Fault
 
-WRONG = finding(
-    "It subtracts",
-    path="calc.py",
-    line=5,
-    quote="    return a - b",
-    severity="high",
-    suggestion="    return a + b",
-)
-SHELL = finding(
-    "Any command runs",
-    path="calc.py",
-    line=99,
-    quote="    subprocess.run(command, shell=True)",
-    severity="critical",
-)
+ELSEWHERE = {**SHELL, "line": 99}
 NOWHERE = finding("Nowhere", path="calc.py", line=1, quote="this line is not in the diff")
 BROKEN = {**WRONG, "severity": "awful"}
 
 
 async def test_a_finding_reaches_the_stream_while_the_model_is_still_writing(database_url, tmp_path):
     folder = await make_repository(tmp_path / "repo")
-    answer = Answer.findings(WRONG, SHELL, delay=0.05)
+    answer = Held.after(1, WRONG, ELSEWHERE)
     async with ScriptedClaude([answer]) as claude, world(database_url, tmp_path, claude=claude.url) as app:
         seen: list[Event] = []
 
+        def titles() -> list[str]:
+            return [event.data["finding"]["title"] for event in seen if event.type == "finding"]
+
         async def listen() -> None:
-            async for event in app.events("/events"):
+            async for event in app.events("/events", 0):
                 seen.append(event)
                 if event.type == "review.completed":
                     return
 
-        async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
             tasks.create_task(listen())
-            await asyncio.sleep(0.2)
             _, pull = await open_change(app, folder)
+            await until(titles)
+            assert (titles(), answer.ended_at) == (["It subtracts"], None)
+            answer.let_go = True
 
-        found = [event for event in seen if event.type == "finding"]
-        assert [event.data["finding"]["title"] for event in found] == ["It subtracts", "Any command runs"]
-        assert answer.ended_at is not None
-        assert found[0].at < answer.ended_at - 1
+        assert titles() == ["It subtracts", "Any command runs"]
         assert [event.id for event in seen] == sorted(event.id for event in seen)
         assert [(c.path, c.line) for c in pull.comments.values()] == [("calc.py", 9), ("calc.py", 5)]
 
 
 async def test_a_review_puts_each_finding_on_its_line_and_says_what_it_dropped(database_url, tmp_path):
     folder = await make_repository(tmp_path / "repo")
-    answers = [Answer.findings(WRONG, SHELL, NOWHERE, BROKEN, WRONG)]
+    answers = [Answer.findings(WRONG, ELSEWHERE, NOWHERE, BROKEN, WRONG)]
     async with ScriptedClaude(answers) as claude, world(database_url, tmp_path, claude=claude.url) as app:
         repository, pull = await open_change(app, folder)
         events = await app.until_end(await app.newest_review())
@@ -76,6 +65,7 @@ async def test_a_review_puts_each_finding_on_its_line_and_says_what_it_dropped(d
         assert review.state == "COMMENTED"
         bodies = [comment.body for comment in pull.comments.values()]
         assert "```suggestion\n    return a + b\n```" in bodies[1]
+        await app.closed(repository)
         (check,) = app.sandbox.check_runs(repository, pull)
         assert (check.status, check.conclusion) == ("completed", "neutral")
         assert not [request for request in app.sandbox.state.requests if request.status == 422]
@@ -106,7 +96,7 @@ async def test_a_pull_request_over_githubs_limits_is_reviewed_all_the_same(
     database_url, tmp_path, limits, way
 ):
     folder = await make_repository(tmp_path / "repo")
-    answers = [Answer.findings(WRONG, SHELL)]
+    answers = [Answer.findings(WRONG, ELSEWHERE)]
     async with ScriptedClaude(answers) as claude, world(database_url, tmp_path, claude=claude.url) as app:
         for name, limit in limits.items():
             setattr(app.sandbox.state, name, limit)
@@ -118,6 +108,7 @@ async def test_a_pull_request_over_githubs_limits_is_reviewed_all_the_same(
         assert end["coverage"]["not_reviewed"] == {}
         assert [(c.path, c.line) for c in pull.comments.values()] == [("calc.py", 9), ("calc.py", 5)]
         assert any(way in request.path for request in app.sandbox.state.requests)
+        await app.closed(repository)
         (check,) = app.sandbox.check_runs(repository, pull)
         assert check.status == "completed"
 
@@ -135,6 +126,7 @@ async def test_a_pull_request_whose_diff_can_not_be_had_is_not_called_clean(data
 
         assert events[-1].type == "review.failed"
         assert "can't be had" in events[-1].data["reason"]
+        await app.closed(repository)
         (check,) = app.sandbox.check_runs(repository, pull)
         assert (check.conclusion, check.output["title"]) == ("neutral", "not reviewed")
         assert not pull.reviews
@@ -149,7 +141,7 @@ async def test_a_push_is_reviewed_and_what_was_said_before_is_not_said_again(dat
         await app.sandbox.push(repository, pull, "change")
         await app.until_end(await app.newest_review())
 
-        assert len(pull.reviews) == 2
+        assert len(pull.reviews) == 1  # nothing new to say, nothing posted
         assert len(pull.comments) == 1
 
 
@@ -165,7 +157,10 @@ async def test_a_redelivery_is_not_reviewed_twice(database_url, tmp_path):
         assert len(pull.reviews) == 1
 
 
-async def test_a_review_whose_answer_was_lost_is_looked_for_before_it_is_sent_again(database_url, tmp_path):
+async def test_a_review_whose_answer_was_lost_is_looked_for_before_it_is_sent_again(
+    database_url, tmp_path, monkeypatch
+):
+    hurry(monkeypatch)
     folder = await make_repository(tmp_path / "repo")
     async with world(database_url, tmp_path) as app:
         app.sandbox.state.faults.append(Fault("POST", r"/reviews$", 502, after=True))
@@ -176,6 +171,7 @@ async def test_a_review_whose_answer_was_lost_is_looked_for_before_it_is_sent_ag
         assert events[-1].type == "review.completed"
         assert len(pull.reviews) == 1
         assert len([event for event in events if event.type == "finding"]) == 1
+        await app.closed(repository)
         assert [check.status for check in app.sandbox.check_runs(repository, pull)] == ["completed"]
 
 
@@ -188,6 +184,7 @@ async def test_a_model_that_refuses_the_key_ends_the_review_with_the_remedy(data
 
         assert events[-1].type == "review.failed"
         assert "check ANTHROPIC_API_KEY" in events[-1].data["reason"]
+        await app.closed(repository)
         (check,) = app.sandbox.check_runs(repository, pull)
         assert (check.conclusion, check.output["title"]) == ("neutral", "not reviewed")
         assert not pull.reviews
@@ -209,6 +206,9 @@ def signed(body: bytes) -> str:
     return "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
 
 
+WITHOUT_PULL_REQUEST = b'{"action": "opened", "installation": {"id": 1}}'
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "status", "words"),
     [
@@ -216,12 +216,12 @@ def signed(body: bytes) -> str:
         (b"{}", {"X-Hub-Signature-256": "sha256=00"}, 401, "does not match"),
         (b"{", {"X-Hub-Signature-256": signed(b"{")}, 400, "no JSON"),
         (b"{}", {"X-Hub-Signature-256": signed(b"{}"), "X-GitHub-Event": "star"}, 202, "event 'star'"),
-        (b"{}", {"X-Hub-Signature-256": signed(b"{}"), "X-GitHub-Event": "ping"}, 202, "event 'ping'"),
+        (b"{}", {"X-Hub-Signature-256": signed(b"{}"), "X-GitHub-Event": "ping"}, 202, "ignored"),
         (
-            b'{"action":"opened"}',
-            {"X-Hub-Signature-256": signed(b'{"action":"opened"}')},
+            WITHOUT_PULL_REQUEST,
+            {"X-Hub-Signature-256": signed(WITHOUT_PULL_REQUEST)},
             400,
-            "lacks, or has wrong: repository, pull_request",
+            "lacks, or has wrong",
         ),
     ],
 )

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import cast
 
 import pytest
+from psycopg import AsyncConnection
 
 from reviewer.core.budget import Amount, Cap, Caps, Payer, Scope, Standing
 from reviewer.core.events import Usage
@@ -13,7 +17,7 @@ from reviewer.errors import OverBudget
 from reviewer.local import LocalBudgets
 from reviewer.ports import CallRecord
 from reviewer.store.budgets import PostgresBudgets
-from reviewer.store.database import open_database
+from reviewer.store.database import Database, open_database
 
 CAPS = Caps(request=Cap(500), review=Cap(1_000), installation_day=Cap(2_000), api_key_day=Cap(1_500))
 PAYER = Payer("r1", installation=7, api_key="ci")
@@ -111,6 +115,44 @@ async def test_settling_twice_changes_nothing(database, budgets):
 
     assert await tokens(budgets) == dict.fromkeys(("REVIEW", "INSTALLATION", "API_KEY"), (200, 0))
     assert await rows(database, "SELECT input FROM calls") == [(200,)]
+
+
+class Lingering:
+    """A database that has committed, and whose answer is still on its way."""
+
+    def __init__(self, database: Database) -> None:
+        self.committed, self.answers = asyncio.Event(), asyncio.Event()
+        self._database = database
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        async with self._database.connection() as connection:
+            yield connection
+        self.committed.set()
+        await self.answers.wait()
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_reservation_whose_caller_is_cancelled_before_it_is_told_is_given_back(
+    database, clock, budgets, times
+):
+    slow = Lingering(database)
+    reserving = asyncio.create_task(
+        PostgresBudgets(cast("Database", slow), CAPS, clock).reserve(PAYER, Amount(9))
+    )
+    await slow.committed.wait()
+    assert (await tokens(budgets))["REVIEW"] == (0, 9)
+
+    for _ in range(times):
+        reserving.cancel()
+        await asyncio.sleep(0.01)
+    slow.answers.set()
+    with pytest.raises(asyncio.CancelledError):
+        await reserving
+
+    assert await tokens(budgets) == dict.fromkeys(("REVIEW", "INSTALLATION", "API_KEY"), (0, 0))
+    assert await rows(database, "SELECT * FROM reservations") == []
+    assert await rows(database, "SELECT * FROM calls") == []
 
 
 async def test_what_is_never_settled_stays_charged(database, clock, budgets):

@@ -126,3 +126,17 @@ async def test_a_tail_goes_on_after_its_listener_lost_the_database(feed, postgre
     await feed.append(ONE, [ReviewStarted(engine="claude")])
 
     assert [entry.type for entry in await take(tail, 1)] == ["review.started"]
+
+
+async def test_the_events_of_some_reviews_are_forgotten_and_no_others(feed):
+    await feed.append(ONE, [ReviewQueued(), finding("1")])
+    await feed.append(TWO, [ReviewQueued()])
+    newest = await feed.newest()
+    await feed.append(ONE, [ReviewStarted(engine="claude")])
+
+    assert await feed.forget(["r1", "unknown"]) == 3
+
+    assert [entry.data["review"] for entry in await feed.read(0, Filter())] == ["r2"]
+    assert await feed.forget([]) == 0
+    await feed.append(ONE, [ReviewQueued()])
+    assert [entry.data["review"] for entry in await feed.read(newest, Filter())] == ["r1"]

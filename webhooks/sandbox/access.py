@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import jwt
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from webhooks.sandbox.state import Installation, PullRequest, Repository, State
+from webhooks.sandbox.limits import LimitReached, Limits
+from webhooks.sandbox.state import Installation, PullRequest, Repository, State, Token
 
 DOCS = "https://docs.github.com/rest"
+_READING = frozenset({"GET", "HEAD"})
 _LONGEST_JWT_SECONDS = 600 + 60
 
 
 class Refusal(Exception):
     """An answer of GitHub's that refuses; `errors` as in its 422s."""
 
-    def __init__(self, status: int, message: str, *, errors: list[Any] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        errors: list[Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.headers = dict(headers or {})
         self.body: dict[str, Any] = {"message": message, "documentation_url": DOCS, "status": str(status)}
         if errors is not None:
             self.body["errors"] = errors
@@ -37,7 +48,12 @@ async def refuse(request: Request, error: Exception) -> Response:  # noqa: ARG00
     """The answer for a Refusal."""
     if not isinstance(error, Refusal):
         raise error
-    return JSONResponse(error.body, status_code=error.status)
+    return answer(error)
+
+
+def answer(refusal: Refusal) -> Response:
+    """The answer that refuses."""
+    return JSONResponse(refusal.body, status_code=refusal.status, headers=refusal.headers)
 
 
 async def read_object(request: Request) -> dict[str, Any]:
@@ -56,43 +72,99 @@ class Gate:
 
     def __init__(self, state: State) -> None:
         self.state = state
+        self._limits = Limits(state)
 
     def for_app(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Any:
         """The endpoint for calls that carry the app's JWT."""
 
         async def check(request: Request) -> Response:
             self._check_jwt(_bearer(request))
-            return self._counted(await endpoint(request), 0)
+            return await self._answer(request, 0, lambda: endpoint(request))
+
+        return check
+
+    def for_token(
+        self, endpoint: Callable[[Request, Installation], Awaitable[Response]], *, free: bool = False
+    ) -> Any:
+        """The endpoint for calls that carry an installation's token and name no repository.
+
+        What they write is their own affair (`write`); `free` ones count in no limit.
+        """
+
+        async def check(request: Request) -> Response:
+            token = self._token(_bearer(request))
+            installation = self._installation(token)
+            if free:
+                return await endpoint(request, installation)
+            return await self._answer(request, installation.id, lambda: endpoint(request, installation))
 
         return check
 
     def for_installation(
-        self, endpoint: Callable[[Request, Repository], Awaitable[Response]], *, write: str | None = None
+        self,
+        endpoint: Callable[[Request, Repository], Awaitable[Response]],
+        *,
+        read: str = "metadata",
+        write: str | None = None,
+        content: bool = False,
     ) -> Any:
         """The endpoint for calls that carry a token which reaches the repository of the path.
 
-        `write` names the permission that a writing call needs.
+        `read` or `write` names the permission that the call needs; `content` says that it makes what people
+        are told of.
         """
 
         async def check(request: Request) -> Response:
-            installation = self._installation(_bearer(request))
-            repository = self._repository(request, installation)
-            if write is not None and installation.permissions.get(write) != "write":
-                raise Refusal(403, "Resource not accessible by integration")
-            return self._counted(await endpoint(request, repository), installation.id)
+            token = self._token(_bearer(request))
+            installation = self._installation(token)
+
+            async def act() -> Response:
+                repository = self._repository(request, token)
+                need = {write: "write"} if write is not None else {read: "read"}
+                for name, level in need.items():
+                    self.need(installation, token, name, level)
+                if write is not None and repository.archived:
+                    raise Refusal(403, "Repository was archived so is read-only.")
+                if write is not None:
+                    self.write(installation, content=content)
+                return await endpoint(request, repository)
+
+            return await self._answer(request, installation.id, act)
 
         return check
+
+    def need(self, installation: Installation, token: Token | None, name: str, level: str) -> None:
+        """Refuse a call that lacks a permission."""
+        if name == "metadata":  # every app has it
+            return
+        for granted in (installation.permissions, token.permissions if token else installation.permissions):
+            if granted.get(name) not in {level, "write"}:
+                headers = {"x-accepted-github-permissions": f"{name}={level}"}
+                raise Refusal(403, "Resource not accessible by integration", headers=headers)
+
+    def write(self, installation: Installation, *, content: bool) -> None:
+        """Refuse a writing call that is over a secondary limit."""
+        try:
+            self._limits.write(installation.id, content=content)
+        except LimitReached as limit:
+            raise _limited(limit) from limit
 
     def for_git(self, endpoint: Callable[[Request, Repository], Awaitable[Response]]) -> Any:
         """The endpoint for git, whose password is an installation's token; its calls count in no limit."""
 
         async def check(request: Request) -> Response:
             try:
-                installation = self._installation(_password(request))
+                token = self._token(_password(request))
+                installation = self._installation(token)
             except Refusal as refusal:
                 challenge = {"www-authenticate": 'Basic realm="GitHub"'} if refusal.status == 401 else {}
                 return PlainTextResponse(str(refusal), status_code=refusal.status, headers=challenge)
-            return await endpoint(request, self._repository(request, installation))
+            try:
+                repository = self._repository(request, token)
+                self.need(installation, token, "contents", "read")
+            except Refusal as refusal:
+                return answer(refusal)
+            return await endpoint(request, repository)
 
         return check
 
@@ -103,12 +175,35 @@ class Gate:
             raise Refusal(404, "Not Found")
         return pull
 
-    def _repository(self, request: Request, installation: Installation) -> Repository:
+    def _repository(self, request: Request, token: Token) -> Repository:
         parts = request.path_params
         repository = self.state.find_repository(parts["owner"], parts["repo"])
-        if repository is None or repository.installation_id != installation.id:
+        moved = None if repository else self.state.find_moved(parts["owner"], parts["repo"])
+        found = repository or moved
+        if found is None or found.installation_id != token.installation_id:
             raise Refusal(404, "Not Found")
-        return repository
+        if token.repository_ids is not None and found.id not in token.repository_ids:
+            raise Refusal(404, "Not Found")
+        if moved is not None:
+            raise self._redirection(request, moved)
+        return found
+
+    def _redirection(self, request: Request, repository: Repository) -> Refusal:
+        """The way to a repository that has another name now: by its number, or for git by its name."""
+        url = request.url
+        rest = url.path.split("/", 4)[4:] if url.path.startswith("/repos/") else []
+        way = "/".join([f"/repositories/{repository.id}", *rest])
+        if not url.path.startswith("/repos/"):
+            way = f"/{repository.full_name}.git" + url.path.partition(".git")[2]
+        target = f"{self.state.url}{way}" + (f"?{url.query}" if url.query else "")
+        reading = request.method in _READING
+        refusal = Refusal(
+            301 if reading else 307,
+            "Moved Permanently" if reading else "Temporary Redirect",
+            headers={"location": target},
+        )
+        refusal.body["url"] = target
+        return refusal
 
     def _check_jwt(self, token: str) -> None:
         state = self.state
@@ -125,27 +220,52 @@ class Gate:
         if float(claims.get("exp", 0)) > state.clock().timestamp() + _LONGEST_JWT_SECONDS:
             raise Refusal(401, "'Expiration time' claim ('exp') is too far in the future")
 
-    def _installation(self, token: str) -> Installation:
-        known = self.state.tokens.get(token)
+    def _token(self, text: str) -> Token:
+        known = self.state.tokens.get(text)
         if known is None or known.expires_at <= self.state.clock():
             raise Refusal(401, "Bad credentials")
-        installation = self.state.installations.get(known.installation_id)
+        return known
+
+    def _installation(self, token: Token) -> Installation:
+        installation = self.state.installations.get(token.installation_id)
         if installation is None:
             raise Refusal(401, "Bad credentials")
         if installation.suspended:
             raise Refusal(403, "This installation has been suspended")
         return installation
 
-    def _counted(self, response: Response, key: int) -> Response:
+    async def _answer(self, request: Request, key: int, act: Callable[[], Awaitable[Response]]) -> Response:
+        """What a call is answered, within the primary limit; unchanged content costs nothing."""
+        try:
+            with self._limits.entered(key, points=1 if request.method in _READING else 5):
+                response = await act()
+        except LimitReached as limit:
+            return self._with_headers(answer(_limited(limit)), key, spend=False)
+        except Refusal as refusal:
+            response = answer(refusal)
+        if request.method == "GET" and response.status_code == 200:
+            tag = f'"{hashlib.sha256(bytes(response.body)).hexdigest()}"'
+            if tag in _asked_tags(request):
+                return self._with_headers(Response(status_code=304, headers={"etag": tag}), key, spend=False)
+            response.headers["etag"] = tag
+        return self._with_headers(response, key, spend=True)
+
+    def _with_headers(self, response: Response, key: int, *, spend: bool) -> Response:
         """The answer with the headers of the primary rate limit."""
-        window = self.state.spend_call(key)
-        limit = self.state.rate_limit
-        response.headers["x-ratelimit-limit"] = str(limit)
-        response.headers["x-ratelimit-remaining"] = str(max(limit - window.used, 0))
-        response.headers["x-ratelimit-used"] = str(window.used)
-        response.headers["x-ratelimit-reset"] = str(int(window.resets_at.timestamp()))
-        response.headers["x-ratelimit-resource"] = "core"
+        response.headers.update(self._limits.headers(key, spend=spend))
         return response
+
+
+def _limited(limit: LimitReached) -> Refusal:
+    refusal = Refusal(403, str(limit), headers=limit.headers)
+    refusal.body.update(limit.body)
+    return refusal
+
+
+def _asked_tags(request: Request) -> set[str]:
+    """The tags of If-None-Match; weak ones count as strong."""
+    asked = request.headers.get("if-none-match", "").split(",")
+    return {tag.strip().removeprefix("W/") for tag in asked}
 
 
 def _bearer(request: Request) -> str:

@@ -237,11 +237,6 @@ async def read_entry(git_dir: Path, commit: str, path: str) -> TreeEntry | None:
     return entries[0] if len(entries) == 1 else None
 
 
-async def list_folder(git_dir: Path, tree: str) -> list[TreeEntry]:
-    """The entries of a tree or of a commit's root."""
-    return _parse_tree(await run(git_dir, "ls-tree", "-z", "-l", "--full-tree", tree))
-
-
 async def read_blob(git_dir: Path, sha: str) -> bytes | None:
     """The bytes of a blob, or None when there is no such blob."""
     if not _SHA.fullmatch(sha):

@@ -1,23 +1,56 @@
 """What a small GitHub remembers: the app, its installations and tokens, repositories, pull requests.
 
-Records only, and the look-ups over them. Nothing here speaks HTTP or runs git; `play.py` changes the state
-the way people do, the modules in `routes/` the way the app's API calls do.
+The records and the look-ups over them. Nothing here speaks HTTP or runs git; `people/` changes the state the
+way people do, the modules in `routes/` the way the app's API calls do.
 """
 
+import asyncio
 import itertools
-import re
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Literal
+from typing import Any, Protocol
 
-from webhooks.sandbox.git import Diff
+from webhooks.sandbox.faults import Fault
+from webhooks.sandbox.records import (
+    AccountType,
+    CheckRun,
+    DeliveryRecord,
+    Installation,
+    IssueComment,
+    PullRequest,
+    Repository,
+    Review,
+    ReviewComment,
+    Side,
+    Token,
+    User,
+)
 
-Side = Literal["LEFT", "RIGHT"]
+__all__ = [
+    "CheckRun",
+    "DeliveryRecord",
+    "Fault",
+    "Installation",
+    "IssueComment",
+    "PullRequest",
+    "RateWindow",
+    "Repository",
+    "RequestRecord",
+    "Review",
+    "ReviewComment",
+    "Side",
+    "State",
+    "Token",
+    "User",
+]
+
 TOKEN_LIFE = timedelta(hours=1)
 RATE_WINDOW = timedelta(hours=1)
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 DEFAULT_PERMISSIONS: Mapping[str, str] = {
     "metadata": "read",
     "contents": "read",
@@ -33,207 +66,38 @@ def read_clock() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class User:
-    """An account as GitHub shows it beside what it wrote."""
-
-    login: str
-    id: int
-    type: Literal["User", "Bot", "Organization"] = "User"
-
-
-@dataclass(slots=True)
-class Installation:
-    """The app on one account; a suspended one gets 403 for everything its tokens ask."""
-
-    id: int
-    account: User
-    permissions: dict[str, str]
-    suspended: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """An installation token; `repository_ids` is None when it reaches every repository installed on."""
-
-    text: str
-    installation_id: int
-    expires_at: datetime
-    permissions: Mapping[str, str]
-    repository_ids: frozenset[int] | None
-
-
-@dataclass(slots=True)
-class ReviewComment:
-    """A remark on a line or on a whole file; `line` is None once its line has left the diff."""
-
-    id: int
-    review_id: int
-    path: str
-    body: str
-    user: User
-    commit_id: str
-    original_commit_id: str
-    created_at: datetime
-    updated_at: datetime
-    side: Side = "RIGHT"
-    line: int | None = None
-    original_line: int | None = None
-    start_line: int | None = None
-    original_start_line: int | None = None
-    start_side: Side | None = None
-    position: int | None = None
-    diff_hunk: str = ""
-    subject_type: Literal["line", "file"] = "line"
-    in_reply_to_id: int | None = None
-
-
-@dataclass(slots=True)
-class Review:
-    """A pull-request review. PENDING ones are seen by their author only."""
-
-    id: int
-    user: User
-    body: str
-    state: Literal["PENDING", "COMMENTED", "APPROVED", "CHANGES_REQUESTED", "DISMISSED"]
-    commit_id: str
-    submitted_at: datetime | None
-
-
-@dataclass(slots=True)
-class IssueComment:
-    """A remark in the conversation of a pull request."""
-
-    id: int
-    number: int
-    body: str
-    user: User
-    created_at: datetime
-    updated_at: datetime
-
-
-@dataclass(slots=True)
-class CheckRun:
-    """A check run of the app; `output` is as the app sent it, `annotations` grow with every update."""
-
-    id: int
-    name: str
-    head_sha: str
-    status: str = "queued"
-    conclusion: str | None = None
-    external_id: str | None = None
-    details_url: str | None = None
-    started_at: str | None = None
-    completed_at: str | None = None
-    output: dict[str, str | None] = field(default_factory=dict[str, str | None])
-    annotations: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
-    actions: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
-
-
-@dataclass(slots=True)
-class PullRequest:
-    """A pull request. `fork` is the full name of the head's repository when that is another one."""
-
-    id: int
-    number: int
-    title: str
-    body: str | None
-    user: User
-    base_ref: str
-    base_sha: str
-    head_ref: str
-    head_sha: str
-    created_at: datetime
-    updated_at: datetime
-    fork: str | None = None
-    draft: bool = False
-    state: Literal["open", "closed"] = "open"
-    merged: bool = False
-    changed_files: int = 0
-    additions: int = 0
-    deletions: int = 0
-    commits: tuple[str, ...] = ()
-    """The commits of the pull request, newest first."""
-    labels: list[str] = field(default_factory=list[str])
-    reviews: dict[int, Review] = field(default_factory=dict[int, Review])
-    comments: dict[int, ReviewComment] = field(default_factory=dict[int, ReviewComment])
-    remarks: dict[int, IssueComment] = field(default_factory=dict[int, IssueComment])
-
-
-@dataclass(slots=True)
-class Repository:
-    """A repository over a git folder on disk, which is only ever read."""
-
-    id: int
-    full_name: str
-    git_dir: Path
-    default_branch: str
-    private: bool
-    installation_id: int
-    pulls: dict[int, PullRequest] = field(default_factory=dict[int, PullRequest])
-    check_runs: dict[int, CheckRun] = field(default_factory=dict[int, CheckRun])
-    refs: dict[str, str] = field(default_factory=dict[str, str])
-    """Refs that the sandbox moved (heads of pull requests); looked at before git's own."""
-    diffs: dict[tuple[str, str], Diff] = field(default_factory=dict[tuple[str, str], Diff])
-    """Three-dot diffs by (base, head) commit; they cannot change, so they are read once."""
-
-    @property
-    def owner(self) -> str:
-        """The account part of the full name."""
-        return self.full_name.partition("/")[0]
-
-    @property
-    def name(self) -> str:
-        """The repository part of the full name."""
-        return self.full_name.partition("/")[2]
-
-
-@dataclass(slots=True)
-class DeliveryRecord:
-    """One attempt to deliver an event. A redelivery is a new record with the same `guid`."""
-
-    id: int
-    guid: str
-    event: str
-    action: str | None
-    installation_id: int | None
-    repository_id: int | None
-    delivered_at: datetime
-    redelivery: bool
-    request_headers: Mapping[str, str]
-    request_body: bytes
-    duration: float = 0.0
-    status: str = "pending"
-    status_code: int = 0
-    response_headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    response_body: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One call that reached the sandbox and the status it was answered with."""
+    """One call that reached the sandbox and the status it was answered with.
+
+    Attributes:
+        status: as the caller saw it; 0 if the connection was cut without an answer.
+        query: what follows the question mark.
+        installation: whose token the call carried; 0 for the app's own, None for neither.
+        at: when it came, by `State.ticks`.
+        body: the JSON of a writing call.
+        said: what a refusal said.
+        ended: when its answer was given, by the same clock.
+        acted: the status of an answer that a fault kept from the caller.
+    """
 
     method: str
     path: str
     status: int
+    query: str = ""
+    installation: int | None = None
+    at: float = 0.0
+    ended: float = 0.0
+    body: Any = None
+    said: str = ""
+    acted: int | None = None
 
 
-@dataclass(slots=True)
-class Fault:
-    """Answer `status` to the next `times` calls that match, instead of acting, or `after` having acted."""
+class DeliveryPlay(Protocol):
+    """Plays with deliveries on their way: late, twice, in another order, not at all."""
 
-    method: str
-    path_regex: str
-    status: int
-    body: object = None
-    times: int = 1
-    after: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-
-    def matches(self, method: str, path: str) -> bool:
-        """Whether this fault still has a turn left and is meant for this call."""
-        return (
-            self.times > 0 and self.method in ("*", method) and re.search(self.path_regex, path) is not None
-        )
+    async def carry(self, state: "State", record: DeliveryRecord) -> None:
+        """Post a recorded delivery, or see to it that it is posted."""
+        ...
 
 
 @dataclass(slots=True)
@@ -264,16 +128,49 @@ class State:
     patch_line_limit: int = 3_000
     """Files with longer diffs are listed without `patch`, as GitHub does at a size it does not document."""
     rate_limit: int = 5_000
+    """Calls of an installation in an hour; over it they are refused."""
+    writes_per_second: float | None = None
+    """Writing calls of an installation in any second; over it the secondary limit refuses. None: no limit."""
+    content_per_minute: int | None = None
+    """Calls of an installation in any minute that make reviews or comments; over it as above."""
+    points_per_minute: int | None = None
+    """As above, with a point for a reading call and five for a writing one; GitHub's is 900."""
+    most_concurrent: int | None = None
+    """Calls of an installation that may be under way at once; GitHub's is 100."""
+    secondary_retry_after: int | None = 1
+    """Seconds that a secondary limit names in `retry-after`; GitHub's own are 60, or none at all."""
+    hide_new_reviews_for: float = 0.0
+    """Seconds for which listings omit reviews and comments that were just posted, as in some outages."""
+    chaos: Callable[[str, str], Fault | None] | None = None
+    """Asked for a fault at each call (method, path) that no fault in `faults` is meant for."""
+    content_type: str = JSON
+    """Of deliveries: `JSON`, or `FORM` as the app's owner may choose."""
+    webhook_down: bool = False
+    """The app's receiver can't be reached: deliveries fail and are recorded."""
+    down_status: int = 0
+    """What a proxy before the receiver answers while it is down; 0: nobody answers."""
+    echo: bool = False
+    """Tell the app of what it wrote itself, as GitHub does; off, so that a test's log stays short."""
+    tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    """Deliveries on their way that nobody waits for; `running` waits for them at its end."""
+    delivery_play: DeliveryPlay | None = None
     delivery_timeout: float = 10.0
     """Seconds after which GitHub gives up on a webhook receiver."""
     clock: Callable[[], datetime] = read_clock
+    ticks: Callable[[], float] = time.monotonic
     installations: dict[int, Installation] = field(default_factory=dict[int, Installation])
     tokens: dict[str, Token] = field(default_factory=dict[str, Token])
     repositories: dict[str, Repository] = field(default_factory=dict[str, Repository])
     """By lower-case full name: GitHub's names ignore case."""
+    moved: dict[str, int] = field(default_factory=dict[str, int])
+    """Former names of repositories, lower-case, by the number of the repository that has left them."""
+    forks: dict[str, int] = field(default_factory=dict[str, int])
+    """Numbers of forks that pull requests come from, by lower-case full name."""
     users: dict[str, User] = field(default_factory=dict[str, User])
     collaborators: dict[str, str] = field(default_factory=dict[str, str])
     """Login to permission (admin, write, read); everybody else has none on private, read on public ones."""
+    reactions: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    """Reactions of the app's: the number of a comment, and what it thinks of it."""
     deliveries: list[DeliveryRecord] = field(default_factory=list[DeliveryRecord])
     requests: list[RequestRecord] = field(default_factory=list[RequestRecord])
     faults: list[Fault] = field(default_factory=list[Fault])
@@ -290,7 +187,7 @@ class State:
         """The account under which the app writes."""
         return self.find_user(f"{self.slug}[bot]", "Bot")
 
-    def find_user(self, login: str, kind: Literal["User", "Bot", "Organization"] = "User") -> User:
+    def find_user(self, login: str, kind: AccountType = "User") -> User:
         """The account of that name, made on first mention."""
         if login not in self.users:
             self.users[login] = User(login, self.next_id(), kind)
@@ -299,6 +196,26 @@ class State:
     def find_repository(self, owner: str, name: str) -> Repository | None:
         """The repository of that name, in any case."""
         return self.repositories.get(f"{owner}/{name}".lower())
+
+    def find_moved(self, owner: str, name: str) -> Repository | None:
+        """The repository that had that name once."""
+        number = self.moved.get(f"{owner}/{name}".lower())
+        return None if number is None else self.repository_by_id(number)
+
+    def repository_by_id(self, number: int) -> Repository | None:
+        """The repository of that number."""
+        return next((each for each in self.repositories.values() if each.id == number), None)
+
+    def fork_id(self, full_name: str) -> int:
+        """The number of a fork, given on first mention."""
+        key = full_name.lower()
+        if key not in self.forks:
+            self.forks[key] = self.next_id()
+        return self.forks[key]
+
+    def shows(self, posted: float) -> bool:
+        """Whether what was posted then is in listings already."""
+        return self.ticks() - posted >= self.hide_new_reviews_for
 
     def issue_token(
         self,
@@ -318,11 +235,10 @@ class State:
         self.tokens[token.text] = token
         return token
 
-    def spend_call(self, key: int) -> RateWindow:
-        """Count one call of an installation (0: the app) in its hour, and give the hour's tally."""
+    def rate_window(self, key: int) -> RateWindow:
+        """The running hour of an installation (0: the app)."""
         now = self.clock()
         window = self.rates.get(key)
         if window is None or window.resets_at <= now:
             window = self.rates[key] = RateWindow(0, now + RATE_WINDOW)
-        window.used += 1
         return window

@@ -39,3 +39,61 @@ VALUES (
     %(cached)s, %(cache_writes)s, %(output)s, %(cost)s, %(certain)s, %(time_to_first_token)s, %(seconds)s,
     %(stop_reason)s, %(error)s, %(at)s
 )
+
+-- name: idle
+SELECT owner
+FROM accounts AS account
+WHERE
+    scope = 'review'
+    AND NOT EXISTS (SELECT FROM calls WHERE review = account.owner AND at >= %(before)s)
+    AND NOT EXISTS (SELECT FROM reservations WHERE review = account.owner AND made_at >= %(before)s)
+FOR UPDATE SKIP LOCKED -- who is at work is not idle, and nobody waits in a ring
+
+-- name: expire_reviews
+DELETE FROM accounts AS account
+WHERE
+    scope = 'review'
+    AND owner = ANY(%(owners)s)
+    -- Once more, now that nobody can reserve: a call may have begun between the look and the lock
+    AND NOT EXISTS (SELECT FROM calls WHERE review = account.owner AND at >= %(before)s)
+    AND NOT EXISTS (SELECT FROM reservations WHERE review = account.owner AND made_at >= %(before)s)
+
+-- name: expire_days
+DELETE FROM accounts
+WHERE (scope, owner, day) IN (
+    SELECT scope, owner, day
+    FROM accounts
+    WHERE scope <> 'review' AND day < %(day)s
+    FOR UPDATE SKIP LOCKED
+)
+
+-- name: expire_reservations
+DELETE FROM reservations
+WHERE id IN (
+    SELECT id
+    FROM reservations
+    WHERE
+        made_at < %(before)s
+        AND NOT EXISTS (SELECT FROM accounts WHERE scope = 'review' AND owner = reservations.review)
+    FOR UPDATE SKIP LOCKED
+)
+
+-- name: expire_calls
+DELETE FROM calls
+WHERE id IN (
+    SELECT id
+    FROM calls
+    WHERE
+        at < %(before)s
+        AND NOT EXISTS (SELECT FROM accounts WHERE scope = 'review' AND owner = calls.review)
+    FOR UPDATE SKIP LOCKED
+)
+
+-- name: forget_reservations
+DELETE FROM reservations WHERE installation = %(installation)s RETURNING review
+
+-- name: forget_calls
+DELETE FROM calls WHERE installation = %(installation)s RETURNING review
+
+-- name: forget_reviews
+DELETE FROM accounts WHERE scope = 'review' AND owner = ANY(%(owners)s)

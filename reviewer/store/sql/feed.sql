@@ -15,6 +15,9 @@ SELECT pg_notify('sluice_feed', '')
 -- name: newest
 SELECT coalesce(max(position), 0) FROM events
 
+-- name: forget
+DELETE FROM events WHERE review = ANY(%(reviews)s)
+
 -- name: read
 SELECT position, review, repository, pull_request, head_sha, type, data, at
 FROM events

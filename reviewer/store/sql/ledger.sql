@@ -1,7 +1,9 @@
 -- name: find
-SELECT entry, used_at < now() - interval '1 day' AS stale
-FROM ledger
-WHERE installation = %(installation)s AND key = %(key)s
+SELECT key, entry, used_at < now() - interval '1 day' AS stale
+FROM unnest(%(keys)s::text[]) WITH ORDINALITY AS wanted (key, place)
+JOIN ledger USING (key)
+WHERE installation = %(installation)s
+ORDER BY place
 
 -- name: touch
 UPDATE ledger SET used_at = now() WHERE installation = %(installation)s AND key = %(key)s

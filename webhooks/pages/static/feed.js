@@ -1,7 +1,7 @@
 // What both pages share: the stream, and elements made without ever parsing text as HTML.
 const TYPES = ["review.queued", "review.started", "review.planned", "chunk.started", "chunk.progress", "finding",
   "finding.withdrawn", "chunk.retrying", "chunk.completed", "chunk.failed", "review.published",
-  "review.postponed", "review.completed", "review.failed", "review.superseded"];
+  "review.postponed", "review.completed", "review.failed", "review.superseded", "review.cancelled"];
 export const SEVERITIES = ["critical", "high", "medium", "low"];
 
 export function element(name, attributes = {}, ...children) {

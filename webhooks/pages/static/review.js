@@ -116,6 +116,10 @@ const heard = {
     totals.status = "superseded";
     totals.extra = [`by ${e.by.slice(0, 7)}`];
   },
+  "review.cancelled": (e) => {
+    totals.status = "cancelled";
+    totals.extra = [e.reason];
+  },
 };
 
 try {

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from webhooks.sandbox import git
 from webhooks.sandbox.access import Gate, Refusal
-from webhooks.sandbox.play import read_range
+from webhooks.sandbox.diffs import read_range
 from webhooks.sandbox.routes.pages import cut
 from webhooks.sandbox.shapes import commit_shape, file_shape
 from webhooks.sandbox.state import Repository, State
@@ -41,7 +41,11 @@ def routes(gate: Gate) -> list[Route]:
             body["files"] = await _files(state, repository, span)
         return JSONResponse(body, headers=links)
 
-    return [Route("/repos/{owner}/{repo}/compare/{basehead:path}", gate.for_installation(compare))]
+    return [
+        Route(
+            "/repos/{owner}/{repo}/compare/{basehead:path}", gate.for_installation(compare, read="contents")
+        )
+    ]
 
 
 async def _span(repository: Repository, basehead: str) -> _Span:
@@ -84,7 +88,7 @@ async def _shape(
 
 async def _files(state: State, repository: Repository, span: _Span) -> list[dict[str, Any]]:
     diff = await read_range(repository, span.base, span.head)
-    return [file_shape(each, patch_line_limit=state.patch_line_limit) for each in diff.files[:_MOST_FILES]]
+    return [file_shape(state, repository, each, span.head) for each in diff.files[:_MOST_FILES]]
 
 
 def _status(ahead: int, behind: int) -> str:

@@ -5,29 +5,24 @@ A review is taken whole or not at all: one comment off the diff refuses it, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from webhooks.sandbox import anchors
 from webhooks.sandbox.access import Gate, Refusal, read_object, unprocessable
-from webhooks.sandbox.anchors import Hunk, Place, Problem
-from webhooks.sandbox.git import FileChange
-from webhooks.sandbox.play import read_diff
+from webhooks.sandbox.drafts import IN_REVIEW, check_body, check_draft, check_open_to_reviews, place_comments
+from webhooks.sandbox.echoes import tell_review
 from webhooks.sandbox.routes.pages import page
 from webhooks.sandbox.shapes import comment_shape, review_shape
-from webhooks.sandbox.state import PullRequest, Repository, Review, ReviewComment, State
+from webhooks.sandbox.state import PullRequest, Repository, Review, State
 
-LONGEST_BODY = 65536
 _STATES: dict[str, Literal["COMMENTED", "APPROVED", "CHANGES_REQUESTED"]] = {
     "COMMENT": "COMMENTED",
     "APPROVE": "APPROVED",
     "REQUEST_CHANGES": "CHANGES_REQUESTED",
 }
-_COMMENT_KEYS = frozenset({"path", "body", "position", "line", "side", "start_line", "start_side"})
 
 
 def routes(gate: Gate) -> list[Route]:
@@ -38,19 +33,35 @@ def routes(gate: Gate) -> list[Route]:
         pull = gate.pull(request, repository)
         body = await read_object(request)
         review = _review(state, pull, body)
-        drafts = cast("list[Any]", body.get("comments") or [])
+        drafts = [check_draft(each, IN_REVIEW) for each in cast("list[Any]", body.get("comments") or [])]
         if not drafts and not review.body and review.state not in {"PENDING", "APPROVED"}:
             raise unprocessable("Body can't be blank")
-        files = {change.path: change for change in (await read_diff(repository, pull)).files}
-        made = [_comment(state, pull, review, draft, files) for draft in drafts]
+        made = await place_comments(state, repository, pull, review, drafts)
         pull.reviews[review.id] = review
+        pull.updated_at = state.clock()
         pull.comments.update({comment.id: comment for comment in made})
+        tell_review(state, repository, pull, review, made)
         return JSONResponse(review_shape(state, repository, pull, review))
 
     async def listing(request: Request, repository: Repository) -> Response:
         pull = gate.pull(request, repository)
-        found = [review_shape(state, repository, pull, review) for review in pull.reviews.values()]
+        found = [
+            review_shape(state, repository, pull, review)
+            for review in pull.reviews.values()
+            if state.shows(review.posted)
+        ]
         return page(state, request, found)
+
+    async def show(request: Request, repository: Repository) -> Response:
+        pull = gate.pull(request, repository)
+        return JSONResponse(review_shape(state, repository, pull, _find(request, pull)))
+
+    async def edit(request: Request, repository: Repository) -> Response:
+        pull = gate.pull(request, repository)
+        review = _find(request, pull)
+        review.body = check_body((await read_object(request)).get("body"))
+        pull.updated_at = state.clock()
+        return JSONResponse(review_shape(state, repository, pull, review))
 
     async def submit(request: Request, repository: Repository) -> Response:
         pull = gate.pull(request, repository)
@@ -59,7 +70,9 @@ def routes(gate: Gate) -> list[Route]:
         if event not in _STATES:
             raise unprocessable("Event is not included in the list")
         review.state = _STATES[event]
-        review.submitted_at = state.clock()
+        review.submitted_at = pull.updated_at = state.clock()
+        made = [each for each in pull.comments.values() if each.review_id == review.id]
+        tell_review(state, repository, pull, review, made)
         return JSONResponse(review_shape(state, repository, pull, review))
 
     async def discard(request: Request, repository: Repository) -> Response:
@@ -75,27 +88,43 @@ def routes(gate: Gate) -> list[Route]:
         found = [
             comment_shape(state, repository, pull, each)
             for each in pull.comments.values()
-            if (each.review_id == wanted if wanted else pull.reviews[each.review_id].state != "PENDING")
+            if state.shows(each.posted)
+            and (each.review_id == wanted if wanted else pull.reviews[each.review_id].state != "PENDING")
         ]
         return page(state, request, found)
 
     one = "/repos/{owner}/{repo}/pulls/{number:int}"
     review = one + "/reviews/{review:int}"
-    writing = "pull_requests"
+    reading = writing = "pull_requests"
     return [
-        Route(one + "/reviews", gate.for_installation(create, write=writing), methods=["POST"]),
-        Route(one + "/reviews", gate.for_installation(listing)),
+        Route(
+            one + "/reviews",
+            gate.for_installation(create, write=writing, content=True),
+            methods=["POST"],
+        ),
+        Route(one + "/reviews", gate.for_installation(listing, read=reading)),
         Route(review, gate.for_installation(discard, write=writing), methods=["DELETE"]),
-        Route(review + "/events", gate.for_installation(submit, write=writing), methods=["POST"]),
-        Route(review + "/comments", gate.for_installation(comments)),
-        Route(one + "/comments", gate.for_installation(comments)),
+        Route(review, gate.for_installation(edit, write=writing), methods=["PUT"]),
+        Route(review, gate.for_installation(show, read=reading)),
+        Route(
+            review + "/events",
+            gate.for_installation(submit, write=writing, content=True),
+            methods=["POST"],
+        ),
+        Route(review + "/comments", gate.for_installation(comments, read=reading)),
+        Route(one + "/comments", gate.for_installation(comments, read=reading)),
     ]
 
 
-def _pending(request: Request, pull: PullRequest) -> Review:
+def _find(request: Request, pull: PullRequest) -> Review:
     review = pull.reviews.get(request.path_params["review"])
     if review is None:
         raise Refusal(404, "Not Found")
+    return review
+
+
+def _pending(request: Request, pull: PullRequest) -> Review:
+    review = _find(request, pull)
     if review.state != "PENDING":
         raise unprocessable("Can not delete a non-pending pull request review")
     return review
@@ -107,11 +136,8 @@ def _review(state: State, pull: PullRequest, body: dict[str, Any]) -> Review:
         raise Refusal(
             422, f"Variable $event of type PullRequestReviewEvent was provided invalid value {event}"
         )
-    if any(each.state == "PENDING" and each.user == state.bot for each in pull.reviews.values()):
-        raise unprocessable("User can only have one pending review per pull request")
-    text = body.get("body") or ""
-    if not isinstance(text, str) or len(text) > LONGEST_BODY:
-        raise unprocessable(f"body is too long (maximum is {LONGEST_BODY} characters)")
+    check_open_to_reviews(state, pull)
+    text = check_body(body.get("body") or "")
     commit = body.get("commit_id") or pull.head_sha
     if commit not in pull.commits:
         raise unprocessable("Commit is not part of the pull request")
@@ -124,69 +150,5 @@ def _review(state: State, pull: PullRequest, body: dict[str, Any]) -> Review:
         state=_STATES[event] if event else "PENDING",
         commit_id=commit,
         submitted_at=state.clock() if event else None,
+        posted=state.ticks(),
     )
-
-
-def _comment(
-    state: State, pull: PullRequest, review: Review, draft: Any, files: dict[str, FileChange]
-) -> ReviewComment:
-    """A comment of a new review, if it stands on the diff."""
-    if not isinstance(draft, dict):
-        raise Refusal(422, "Invalid request.\n\nEach comment is an object.")
-    fields = cast("dict[str, Any]", draft)
-    _check_fields(fields)
-    change = files.get(fields["path"])
-    if change is None:
-        raise unprocessable("Path could not be resolved")
-    hunks = anchors.parse_hunks(change.hunks)
-    place = _place(hunks, fields)
-    now = state.clock()
-    return ReviewComment(
-        id=state.next_id(),
-        review_id=review.id,
-        path=fields["path"],
-        body=fields["body"],
-        user=review.user,
-        commit_id=pull.head_sha,
-        original_commit_id=review.commit_id,
-        created_at=now,
-        updated_at=now,
-        side=fields.get("side", "RIGHT"),
-        line=fields["line"],
-        original_line=fields["line"],
-        start_line=fields.get("start_line"),
-        original_start_line=fields.get("start_line"),
-        start_side=fields.get("start_side"),
-        position=place.position,
-        diff_hunk=place.diff_hunk,
-    )
-
-
-def _check_fields(fields: dict[str, Any]) -> None:
-    if unknown := fields.keys() - _COMMENT_KEYS:
-        raise Refusal(422, f"Invalid request.\n\n{min(unknown)!r} is not a permitted key.")
-    for name in ("path", "body"):
-        if not isinstance(fields.get(name), str) or not fields[name]:
-            raise Refusal(422, f"Invalid request.\n\n{name!r} wasn't supplied.")
-    if len(fields["body"]) > LONGEST_BODY:
-        raise unprocessable(f"body is too long (maximum is {LONGEST_BODY} characters)")
-    for name in ("line", "start_line"):
-        number = fields.get(name)
-        if (number is None and name == "line") or (number is not None and type(number) is not int):
-            raise Refusal(422, f"Invalid request.\n\nFor {name!r}, an integer is expected.")
-    for name in ("side", "start_side"):
-        if fields.get(name, "RIGHT") not in {"RIGHT", "LEFT"}:
-            raise Refusal(422, f"Variable ${name} was provided invalid value")
-
-
-def _place(hunks: Sequence[Hunk], fields: dict[str, Any]) -> Place:
-    found = anchors.resolve(
-        hunks,
-        line=fields["line"],
-        side=fields.get("side", "RIGHT"),
-        start_line=fields.get("start_line"),
-        start_side=fields.get("start_side"),
-    )
-    if isinstance(found, Problem):
-        raise unprocessable(found.value)
-    return found

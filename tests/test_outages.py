@@ -1,0 +1,121 @@
+"""What runs while the database is away can be stopped, and goes on soon when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reviewer.errors import StoreUnavailable
+from reviewer.store import database as store
+from reviewer.store.database import Database, open_database
+from tests.pull_requests import REPOSITORY_ID, desk, opened
+from tests.test_jobs import PATIENCE, Crew, cut_off
+from webhooks.background import running
+from webhooks.check_run import CheckRuns, LiveCheck
+from webhooks.intents import Intents
+from webhooks.records import pull_request
+
+
+async def _answers(database: Database) -> bool:
+    try:
+        async with database.connection() as connection:
+            await connection.execute("SELECT 1")
+    except StoreUnavailable:
+        return False
+    return True
+
+
+@asynccontextmanager
+async def away(
+    database: Database, database_url: str, server: str, *, seconds: float = 10 * PATIENCE
+) -> AsyncGenerator[asyncio.Task[None]]:
+    """The database is away from before the block on."""
+    outage = asyncio.create_task(cut_off(server, database_url, seconds))
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while await _answers(database):  # noqa: ASYNC110 - it is seen from outside
+                await asyncio.sleep(0.02)
+        yield outage
+    finally:
+        outage.cancel()
+        with suppress(asyncio.CancelledError):
+            await outage
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long for a connection."""
+    monkeypatch.setattr(store, "CONNECT_SECONDS", 2.0)
+
+
+async def test_a_worker_hears_a_stop(database_url, postgres):
+    async with open_database(database_url, Path("unused")) as database, desk(database) as found:
+        stop, one = asyncio.Event(), Crew(found)
+
+        async def work() -> None:
+            async with running({"worker": lambda: found.jobs.work(one.tasks, 2)}):
+                await stop.wait()
+
+        working = asyncio.create_task(work())
+        async with asyncio.timeout(PATIENCE):
+            while not await found.rows("SELECT 1 FROM procrastinate_workers"):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.02)
+        async with away(database, database_url, postgres):
+            stop.set()
+            _, left = await asyncio.wait({working}, timeout=2 * PATIENCE)
+            working.cancel()
+
+    assert not left
+
+
+class SilentChecks:
+    """Never gets as far as sending anything."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    async def create(self, *_: Any, **__: Any) -> int:
+        self.asked.set()
+        await asyncio.Event().wait()
+        return 0
+
+
+async def test_a_check_run_that_is_about_to_be_opened_holds_no_review_up(database_url, postgres):
+    async with open_database(database_url, Path("unused")) as database, desk(database) as found:
+        lease = await found.lease((await found.tell(opened())).review)
+        async with database.connection() as connection:
+            _, (review,) = await pull_request(connection, REPOSITORY_ID, 1)
+        checks: Any = SilentChecks()
+        live = LiveCheck(CheckRuns(database, Intents(database), checks, public_url=None), lease, review)
+        await live.__aenter__()
+        await checks.asked.wait()
+        async with away(database, database_url, postgres):
+            leaving = asyncio.create_task(live.__aexit__())
+            _, left = await asyncio.wait({leaving}, timeout=PATIENCE)
+            leaving.cancel()
+
+    assert not left
+
+
+async def test_a_database_that_was_away_for_long_is_found_soon(database_url, postgres):
+    async with (
+        open_database(database_url, Path("unused")) as database,
+        away(database, database_url, postgres, seconds=9.0) as outage,
+    ):
+        # Tries that doubled their pauses would be made 7 and 15 seconds after the first
+        while not outage.done():
+            await _answers(database)
+        assert await _answers(database)
+
+
+async def test_connections_that_a_restart_has_ended_are_given_to_nobody(database_url, postgres):
+    async with open_database(database_url, Path("unused")) as database:
+        async with database.connection(), database.connection(), database.connection():
+            pass
+        await cut_off(postgres, database_url, 0.0)
+        assert [await _answers(database) for _ in range(5)] == [True] * 5
