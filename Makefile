@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO_ARGS ?=
+SOAK_ARGS ?=
 
 # What we are compared with lives in an environment of its own, and needs a newer Python
 PEER_PYTHON ?= python3.12
@@ -17,7 +18,7 @@ LITELLM := 1.108.5
 PROXY := .venv-litellm
 PROXY_READY := $(PROXY)/.ready-$(LITELLM)
 
-.PHONY: help demo test check format bench bench-peers compatibility clean
+.PHONY: help demo test check format bench bench-peers compatibility soak clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -41,13 +42,17 @@ format: $(READY) ## Put the code into its standard form
 bench: $(READY) ## Measure speed and memory against their targets
 	@$(BIN)/python -m tests.benchmarks.chunking
 	@$(BIN)/python -m tests.benchmarks.streaming
+	@$(BIN)/python -m tests.benchmarks.deliveries
 
-# Nothing is installed where there are no diffs to compare
-bench-peers: $(READY) $(if $(wildcard ../shared/data/diffs),$(PEERS_READY)) ## Show the same diffs to PR-Agent and count what each model sees
+bench-peers: $(READY) $(PEERS_READY) ## Give PR-Agent the same diffs and deliveries, and count
 	@$(BIN)/python -m tests.benchmarks.peers $(PEERS)/bin/python
+	@$(BIN)/python -m tests.benchmarks.peers.deliveries $(PEERS)/bin/python
 
 compatibility: $(READY) $(PROXY_READY) ## Review through LiteLLM's proxy, another server that speaks the Messages API
 	@$(BIN)/python -m tests.compatibility.litellm $(PROXY)/bin/litellm
+
+soak: $(READY) ## Kill, stop and cut off two workers for minutes, and see that nothing is lost or doubled (SOAK_ARGS=--help)
+	@$(BIN)/python -m tests.chaos $(SOAK_ARGS)
 
 clean: ## Remove the virtual environments and caches
 	rm -rf $(VENV) $(PEERS) $(PROXY) .pytest_cache .ruff_cache .import_linter_cache .hypothesis
