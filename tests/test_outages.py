@@ -17,8 +17,9 @@ from tests.pull_requests import REPOSITORY_ID, desk, opened
 from tests.test_jobs import PATIENCE, Crew, cut_off
 from webhooks.background import running
 from webhooks.check_run import CheckRuns, LiveCheck
+from webhooks.intake import Intake
 from webhooks.intents import Intents
-from webhooks.records import pull_request
+from webhooks.records import Delivery, pull_request
 
 
 async def _answers(database: Database) -> bool:
@@ -119,3 +120,21 @@ async def test_connections_that_a_restart_has_ended_are_given_to_nobody(database
             pass
         await cut_off(postgres, database_url, 0.0)
         assert [await _answers(database) for _ in range(5)] == [True] * 5
+
+
+async def test_deliveries_wait_for_a_database_that_is_away_together(database_url, postgres):
+    async with open_database(database_url, Path("unused")) as database, desk(database) as found:
+        intake = Intake(database, found.wishes, found.jobs)
+        async with away(database, database_url, postgres):
+            taking = [
+                asyncio.create_task(
+                    intake.take(Delivery(f"g{number}", "pull_request", "x", 7, b"{}"), opened(number=number))
+                )
+                for number in range(1, 41)
+            ]
+            done, left = await asyncio.wait(taking, timeout=PATIENCE)
+            for each in left:
+                each.cancel()
+
+    assert not left
+    assert {type(each.exception()) for each in done} == {StoreUnavailable}

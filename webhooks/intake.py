@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from psycopg_pool import PoolTimeout
+
 from reviewer.store.database import Database
 from webhooks.jobs import Jobs
 from webhooks.news import Handled, InstallationGone, PullRequestChanged, RepositoriesGone
@@ -60,17 +62,21 @@ class Intake:
                 await self._commit(group)
 
     async def _commit(self, group: Sequence[_Waiting]) -> None:
-        """Commit a group; should that fail, each alone, so that none suffers for another."""
+        """Commit a group; should that fail, its halves, so that none suffers for another."""
         if not group:
             return
         try:
             answers = await self._together(group)
         except Exception as error:  # noqa: BLE001 - raised again by whoever waits: the HTTP boundary
-            if len(group) > 1:
-                for each in group:
-                    await self._commit([each])
-            elif not group[0].answer.done():
-                group[0].answer.set_exception(error)
+            # Where there is no connection to be had each has waited long, and none will fare better
+            if len(group) > 1 and not isinstance(error.__cause__, PoolTimeout):
+                half = len(group) // 2
+                await self._commit(group[:half])
+                await self._commit(group[half:])
+                return
+            for each in group:
+                if not each.answer.done():
+                    each.answer.set_exception(error)
             return
         for each, answer in zip(group, answers, strict=True):
             if not each.answer.done():
