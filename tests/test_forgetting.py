@@ -17,12 +17,12 @@ from reviewer.settings import Settings
 from reviewer.store.budgets import PostgresBudgets
 from reviewer.store.ledger import PostgresLedger
 from reviewer.wiring import caps
-from tests.pull_requests import Desk, desk, opened, place_of
+from tests.pull_requests import Desk, desk, opened, place_of, pushed
 from tests.test_intents import Board
 from webhooks.forgetting import DELIVERY_DAYS, Forgetting
 from webhooks.intents import Intents
 from webhooks.lease import LeasedFeed, LeaseLost
-from webhooks.news import InstallationGone, Place
+from webhooks.news import InstallationGone, Place, RepositoriesGone
 from webhooks.pacing import PostgresPacing
 from webhooks.pull_review import PullReviews
 from webhooks.records import Delivery, store_delivery
@@ -168,6 +168,19 @@ async def test_a_repository_that_comes_back_is_reviewed_as_if_never_known(desk, 
     assert review is not None
     assert await desk.reviews() == [("a", True)]
     assert await desk.events(review) == ["review.queued"]
+
+
+async def test_what_is_wanted_of_a_repository_that_is_back_before_it_is_forgotten_stays(desk, forgetting):
+    await live(desk, OURS)
+    await desk.tell(opened("x", number=2, place=OURS))
+    await desk.tell(RepositoriesGone(7, (70,), "the repository was taken out", forget=True))
+    ((task,),) = await desk.rows("SELECT args FROM procrastinate_jobs WHERE task_name = 'forget'")
+    review = (await desk.tell(pushed("b", at=60, place=OURS))).review
+    await forgetting.forget(7, task["repository_ids"], datetime.fromisoformat(task["before"]))
+
+    assert await desk.rows("SELECT id FROM reviews") == [(review,)]
+    assert (await desk.reviews(1), await desk.reviews(2)) == ([("b", True)], [])
+    assert await desk.rows("SELECT DISTINCT review FROM events") == [(review,)]
 
 
 async def test_what_still_runs_writes_nothing_behind_what_deletes(desk, forgetting):

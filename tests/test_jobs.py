@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,10 @@ class Crew:
         )
         self.ended.append(pull)
 
-    async def forget(self, installation: int, repository_ids: Sequence[int] | None) -> None:
+    async def forget(
+        self, installation: int, repository_ids: Sequence[int] | None, before: datetime | None
+    ) -> None:
+        assert before is not None
         if self.fault is not None:
             raise self.fault
         self.forgotten.append((installation, repository_ids))

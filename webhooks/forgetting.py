@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 
@@ -38,14 +39,22 @@ class Forgetting:
         self._budgets = budgets
         self._ledger_days = ledger_days
 
-    async def forget(self, installation: int, repository_ids: Sequence[int] | None = None) -> None:
+    async def forget(
+        self,
+        installation: int,
+        repository_ids: Sequence[int] | None = None,
+        before: datetime | None = None,
+    ) -> None:
         """Delete all that is kept of an installation, or of some of its repositories.
+
+        What has been wanted after `before` stays, by the database's clock.
 
         The ledger and the calls do not tell repositories apart by number: they go with the installation, and
         otherwise expire.
         """
         async with self._database.connection() as connection:
             values = await lock_repositories(connection, installation, repository_ids)
+            values["before"] = before
             # First, so that no run writes behind what deletes
             cursor = await connection.execute(query(*_SQL, "take_over"), values)
             reviews = [row[0] for row in await cursor.fetchall()]

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import procrastinate
@@ -47,12 +48,12 @@ class Tasks:
 
     Attributes:
         review: whatever a pull request needs, by its repository's number and its own.
-        forget: delete what is kept of an installation, or of some of its repositories.
+        forget: delete what was kept of an installation, or of some of its repositories, at a time.
         daily: delete what is old.
     """
 
     review: Callable[[int, int], Awaitable[None]]
-    forget: Callable[[int, Sequence[int] | None], Awaitable[None]]
+    forget: Callable[[int, Sequence[int] | None, datetime | None], Awaitable[None]]
     daily: Callable[[], Awaitable[None]]
 
 
@@ -83,8 +84,11 @@ class Jobs:
 
         # Nobody else would ever ask for it again
         @self.app.task(name="forget", retry=RetryStrategy(max_attempts=_MOST_TRIES, wait=_RETRY_SECONDS))
-        async def forget(*, installation: int, repository_ids: list[int] | None) -> None:
-            await self._known_tasks().forget(installation, repository_ids)
+        async def forget(
+            *, installation: int, repository_ids: list[int] | None, before: str | None = None
+        ) -> None:
+            at = None if before is None else datetime.fromisoformat(before)
+            await self._known_tasks().forget(installation, repository_ids, at)
 
         @self.app.periodic(cron="17 3 * * *")
         @self.app.task(name="daily", queueing_lock="daily")
@@ -130,10 +134,15 @@ class Jobs:
     async def want_forgotten(
         self, connection: AsyncConnection, installation: int, repository_ids: Sequence[int] | None = None
     ) -> None:
-        """Have what is kept deleted, once the caller commits."""
+        """Have what is kept deleted, once the caller commits; not what is wanted after that, however late
+        the job is: who was taken out may be back by then. The caller holds the repositories' locks.
+        """
+        cursor = await connection.execute("SELECT clock_timestamp()")
+        row = await cursor.fetchone()
+        before = None if row is None else row[0].isoformat()
         deferrer = self._forget_task.configure(connection=connection)
         wanted: list[JSONValue] | None = None if repository_ids is None else list(repository_ids)
-        await deferrer.defer_async(installation=installation, repository_ids=wanted)
+        await deferrer.defer_async(installation=installation, repository_ids=wanted, before=before)
 
     async def work(self, tasks: Tasks, concurrency: int) -> None:
         """Run jobs until cancelled, or until the database is lost: whoever called calls again.

@@ -71,13 +71,16 @@ SET
         WHEN %(stopped)s THEN head_sha
         WHEN %(reason)s::text IS NOT NULL THEN stopped_head
     END,
-    wanted_at = now(),
+    wanted_at = clock_timestamp(), -- under the repository's lock, which the transaction's begin is not
     not_before = NULL
 WHERE repository_id = %(repository_id)s AND number = %(number)s
 
 -- name: open_review
-INSERT INTO reviews (id, installation, repository_id, repository, pull_request, head_sha, title, url, generation)
-SELECT %(id)s, installation, repository_id, repository, number, head_sha, title, url, generation
+INSERT INTO reviews (
+    id, installation, repository_id, repository, pull_request, head_sha, title, url, generation, created_at
+)
+SELECT
+    %(id)s, installation, repository_id, repository, number, head_sha, title, url, generation, clock_timestamp()
 FROM pull_requests
 WHERE repository_id = %(repository_id)s AND number = %(number)s
 
