@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg import AsyncConnection
 
 from reviewer.errors import StoreUnavailable
 from reviewer.store import database as store
 from reviewer.store.database import Database, open_database
+from reviewer.store.feed import Hub
+from tests.chaos.postgres import Postgres
 from tests.pull_requests import REPOSITORY_ID, desk, opened
 from tests.test_jobs import PATIENCE, Crew, cut_off
 from webhooks.background import running
@@ -20,6 +25,7 @@ from webhooks.check_run import CheckRuns, LiveCheck
 from webhooks.intake import Intake
 from webhooks.intents import Intents
 from webhooks.records import Delivery, pull_request
+from webhooks.wishes import Wishes
 
 
 async def _answers(database: Database) -> bool:
@@ -138,3 +144,40 @@ async def test_deliveries_wait_for_a_database_that_is_away_together(database_url
 
     assert not left
     assert {type(each.exception()) for each in done} == {StoreUnavailable}
+
+
+@pytest.mark.parametrize(
+    ("setting", "pause"),
+    [
+        ("SET TRANSACTION READ ONLY", 0.0),
+        ("SET LOCAL idle_in_transaction_session_timeout = 50", 0.3),
+    ],
+    ids=["takes nothing in for now", "has given up a process that was stopped"],
+)
+async def test_a_database_counts_as_away_that(database_url, setting, pause):
+    async def take(database: Database, wishes: Wishes) -> None:
+        async with database.connection() as connection:
+            await connection.execute(setting)
+            await asyncio.sleep(pause)
+            await wishes.take(connection, [opened()])
+
+    async with open_database(database_url, Path("unused")) as database, desk(database) as found:
+        with pytest.raises(StoreUnavailable):
+            await take(database, found.wishes)
+
+
+async def test_a_listener_outlives_a_standby_that_takes_over():
+    folder = Path(tempfile.mkdtemp(prefix="sl"))
+    server = Postgres.start(folder / "postgres")
+    await server.stop("fast")
+    (folder / "postgres" / "standby.signal").touch()
+    await server.go_on()
+    try:
+        async with Hub(server.url) as hub, await AsyncConnection.connect(server.url, autocommit=True) as asks:
+            await asyncio.sleep(0.3)  # it has been refused by then
+            await asks.execute("SELECT pg_promote()")
+            async with asyncio.timeout(PATIENCE):
+                await hub.next_news().wait()
+    finally:
+        server.embedded.stop()
+        shutil.rmtree(folder, ignore_errors=True)

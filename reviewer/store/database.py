@@ -16,7 +16,7 @@ from typing import Any, Protocol, cast
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 from reviewer.errors import BadSettings, StoreUnavailable
 from reviewer.store.queries import script
@@ -25,6 +25,12 @@ POOL_SIZE = 10
 CONNECT_SECONDS = 10.0
 RECONNECT_SECONDS = 2.0
 """After so long a pool begins anew with its tries: the pauses between them double."""
+_AWAY = (
+    psycopg.OperationalError,  # PoolTimeout is one, too
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,  # a standby before it takes over, or a disk that is almost full
+    psycopg.errors.IdleInTransactionSessionTimeout,  # this process was stopped in between
+)
 _MIGRATION_LOCK = 5710002
 # PostgreSQL refuses a socket path over 107 bytes, and adds `/.s.PGSQL.5432` to the folder's
 _LONGEST_SOCKET_FOLDER = 90
@@ -50,13 +56,13 @@ class Database:
         """A connection in a transaction, which commits when the block ends well.
 
         Raises:
-            StoreUnavailable: no connection can be had, or it broke.
+            StoreUnavailable: no connection can be had, it broke, or nothing can be written for now.
             CancelledError: the same, in a task that is cancelled: whoever handles the other would go on.
         """
         try:
             async with self._pool.connection() as connection:
                 yield connection
-        except (PoolTimeout, psycopg.OperationalError) as error:
+        except _AWAY as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise asyncio.CancelledError from error

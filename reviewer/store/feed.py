@@ -85,7 +85,7 @@ class Hub:
                     self._wake()  # what came while nobody listened
                     async for _ in connection.notifies():
                         self._wake()
-            except psycopg.OperationalError as error:
+            except psycopg.Error as error:  # a standby, as after a failover, lets nobody listen
                 _log.warning("the feed's listener lost the database", reason=str(error).strip())
                 await asyncio.sleep(_RECONNECT_SECONDS)
 

