@@ -213,6 +213,9 @@ def _unavailable(url: str, error: Exception) -> StoreUnavailable:
     except psycopg.ProgrammingError:
         return StoreUnavailable("DATABASE_URL is no PostgreSQL URL: postgresql://USER:PASSWORD@HOST/NAME")
     where = f"{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
+    refusal = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    if refusal:  # it was reached; hints and where it happened follow on lines of their own
+        return StoreUnavailable(f"the database at {where} can't do it now: {refusal}")
     reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
     password = parts.get("password")
     told = reason[0].replace(str(password), "***") if password else reason[0]

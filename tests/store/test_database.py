@@ -95,3 +95,15 @@ async def test_a_database_out_of_reach_is_named_without_its_password():
 def test_a_folder_too_long_for_a_socket_is_refused(tmp_path):
     with pytest.raises(BadSettings, match="SLUICE_DATA_DIR"):
         start_embedded(tmp_path / ("x" * 100))
+
+
+async def test_a_full_disk_is_told_as_what_it_is(database):
+    async def meet() -> None:
+        async with database.connection() as connection:
+            await connection.execute(
+                "DO $$BEGIN RAISE 'could not extend file: No space left on device'"
+                " USING ERRCODE = 'disk_full', HINT = 'Check free disk space.'; END$$"
+            )
+
+    with pytest.raises(StoreUnavailable, match=r"now: could not extend file: No space left on device$"):
+        await meet()
