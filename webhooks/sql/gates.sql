@@ -4,11 +4,11 @@ INSERT INTO gates (installation) VALUES (%(installation)s) ON CONFLICT (installa
 -- name: next_turn
 SELECT
     greatest(
-        extract(EPOCH FROM next_write_at - now()),
-        extract(EPOCH FROM closed_until - now()),
+        extract(EPOCH FROM next_write_at - clock_timestamp()),
+        extract(EPOCH FROM closed_until - clock_timestamp()),
         CASE
             WHEN hour_writes >= %(hourly)s
-                THEN extract(EPOCH FROM hour_began_at + interval '1 hour' - now())
+                THEN extract(EPOCH FROM hour_began_at + interval '1 hour' - clock_timestamp())
         END,
         0
     )::double precision
@@ -19,11 +19,11 @@ FOR UPDATE
 -- name: take_turn
 UPDATE gates
 SET
-    next_write_at = now() + make_interval(secs => %(wait)s + %(spacing)s),
+    next_write_at = clock_timestamp() + make_interval(secs => %(wait)s + %(spacing)s),
     hour_began_at = CASE
-        WHEN hour_began_at < now() - interval '1 hour' THEN now() ELSE hour_began_at
+        WHEN hour_began_at < clock_timestamp() - interval '1 hour' THEN clock_timestamp() ELSE hour_began_at
     END,
-    hour_writes = CASE WHEN hour_began_at < now() - interval '1 hour' THEN 1 ELSE hour_writes + 1 END
+    hour_writes = CASE WHEN hour_began_at < clock_timestamp() - interval '1 hour' THEN 1 ELSE hour_writes + 1 END
 WHERE installation = %(installation)s
 
 -- name: close
