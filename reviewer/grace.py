@@ -7,8 +7,8 @@ shuts down just after a push has cancelled a review.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -58,6 +58,16 @@ async def stop(task: asyncio.Task[Any]) -> None:
         task.cancel()
         await asyncio.wait({task}, timeout=DEAF_SECONDS)
     _heard(task)
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None], name: str) -> AsyncGenerator[None]:
+    """Let work go on while the block runs, and no longer."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield
+    finally:
+        await stop(task)
 
 
 def _heard(task: asyncio.Task[Any]) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 
 import structlog
 
 from reviewer.core.events import Event, ReviewCancelled, ReviewSuperseded
 from reviewer.errors import ForgeError, ForgeRefused, StoreUnavailable
-from reviewer.grace import stop
+from reviewer.grace import beside
 from webhooks.attempts import Again, Attempt
 from webhooks.check_run import verdict_json, verdict_of
 from webhooks.lease import Lease, LeaseLost
@@ -55,7 +54,8 @@ class PullReviews:
         work = [self._bring_on(row, each) for each in due]
         if row.unseen or row.unclear:
             work.append(self._look(row))
-        async with self._watching(repository_id, number):
+        watching = self._watch(repository_id, number)
+        async with beside(watching, f"watch {repository_id}#{number}"):
             done = await asyncio.gather(*work, return_exceptions=True)
         faults = [fault for fault in done if isinstance(fault, BaseException)]
         if any(not isinstance(fault, StoreUnavailable) for fault in faults):
@@ -63,16 +63,8 @@ class PullReviews:
         for fault in faults:
             raise fault
 
-    @asynccontextmanager
-    async def _watching(self, repository_id: int, number: int) -> AsyncGenerator[None]:
-        """Ask GitHub while the work goes on, should news come of which only GitHub knows what they mean."""
-        task = asyncio.create_task(self._watch(repository_id, number), name=f"watch {repository_id}#{number}")
-        try:
-            yield
-        finally:
-            await stop(task)
-
     async def _watch(self, repository_id: int, number: int) -> None:
+        """Ask GitHub while the work goes on, should news come of which only GitHub knows what they mean."""
         # No other job of this pull request can begin before this one has ended, perhaps in ten minutes
         while True:
             await asyncio.sleep(WATCH_SECONDS)

@@ -37,7 +37,7 @@ from reviewer.errors import (
     SluiceError,
     StoreUnavailable,
 )
-from reviewer.grace import stop
+from reviewer.grace import beside
 from reviewer.job import Job, Outcome, Ports
 from reviewer.store.database import Database
 from reviewer.store.feed import PostgresFeed
@@ -214,11 +214,8 @@ class ReviewRun:
         if not self._means.rules.publish_seconds:
             yield
             return
-        task = asyncio.create_task(self._publish_by_and_by(diff), name=f"publish {self._review.id}")
-        try:
+        async with beside(self._publish_by_and_by(diff), f"publish {self._review.id}"):
             yield
-        finally:
-            await stop(task)
 
     async def _publish_by_and_by(self, diff: Diff) -> None:
         publication: Publication | None = None
