@@ -26,7 +26,8 @@
     │   ├── ForgeUnavailable         retryable: 5xx, connection, time-out
     │   ├── ForgeRateLimited         retryable: after `retry_after` seconds
     │   └── ForgeRefused             final: any other 4xx
-    │       └── InstallationLost     final: the app is uninstalled or suspended there
+    │       ├── InstallationLost     final: the app is uninstalled or suspended there
+    │       └── LoginRefused         final: somebody is not let in; it stands where people log in
     ├── BadDelivery                  a webhook that is not GitHub's, or not well formed
     │   ├── BadSignature             unsigned or wrongly signed
     │   ├── BodyTooLarge             over GitHub's own cap

@@ -164,7 +164,8 @@ class Sarif:
 
     def close(self, outcome: Outcome) -> None:
         """Print the log."""
-        print_json(sarif(outcome, self._notice))
+        notices = [text for text in [self._notice, *outcome.notes] if text]
+        print_json(sarif(outcome.findings, notices=notices, failures=list(outcome.failed.values())))
 
 
 _LEVELS = {
@@ -175,14 +176,17 @@ _LEVELS = {
 }
 
 
-def sarif(outcome: Outcome, notice: str | None) -> dict[str, Any]:
-    """The outcome as a SARIF log; https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html."""
-    notifications = [
-        {"level": "note", "message": {"text": text}} for text in [notice, *outcome.notes] if text
-    ]
+def sarif(findings: Sequence[Finding], *, notices: Sequence[str], failures: Sequence[str]) -> dict[str, Any]:
+    """Findings as a SARIF log; https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html.
+
+    Args:
+        findings: those that stand.
+        notices: what the reader must know.
+        failures: why something was not reviewed.
+    """
+    notifications = [{"level": "note", "message": {"text": text}} for text in notices]
     notifications += [
-        {"level": "error", "message": {"text": f"not reviewed: {reason}"}}
-        for reason in outcome.failed.values()
+        {"level": "error", "message": {"text": f"not reviewed: {reason}"}} for reason in failures
     ]
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -193,19 +197,17 @@ def sarif(outcome: Outcome, notice: str | None) -> dict[str, Any]:
                     "driver": {
                         "name": "Sluice",
                         "version": version("sluice"),
-                        "rules": [
-                            {"id": category} for category in sorted({f.category for f in outcome.findings})
-                        ],
+                        "rules": [{"id": category} for category in sorted({f.category for f in findings})],
                     }
                 },
                 "invocations": [
                     {
-                        "executionSuccessful": not outcome.failed,
+                        "executionSuccessful": not failures,
                         "toolExecutionNotifications": notifications,
                     }
                 ],
                 "columnKind": "utf16CodeUnits",
-                "results": [_result(finding) for finding in outcome.findings],
+                "results": [_result(finding) for finding in findings],
             }
         ],
     }

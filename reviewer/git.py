@@ -203,6 +203,8 @@ async def _capture(
             start_new_session=True,
         )
     except OSError as error:
+        if str(error.filename) == str(folder):  # git is there, where it is to run is not
+            raise GitFailed(f"{folder} is no folder") from error
         raise GitFailed(f"git can't be started: {error.strerror}") from error
     complaint = asyncio.create_task(_read(process.stderr, None))
     try:

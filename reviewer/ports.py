@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from reviewer.core.batches import Batch
 from reviewer.core.budget import Amount, Payer
@@ -200,6 +200,14 @@ class BatchDone:
     by_fallback: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How an engine's models do: asked, left alone for a while, or there are none; `detail` is for people."""
+
+    state: Literal["ok", "paused", "none"]
+    detail: str | None = None
+
+
 class Engine(Protocol):
     """Reviews batches of chunks."""
 
@@ -216,6 +224,10 @@ class Engine(Protocol):
     @property
     def reads_files(self) -> bool:
         """Whether an answer depends on whole files, so that it holds for one head only."""
+        ...
+
+    def health(self) -> Health:
+        """How its models do at this moment, as this process knows them."""
         ...
 
     def price(self, model: str, tokens: int) -> float | None:

@@ -84,10 +84,16 @@ class Settings(BaseSettings):
 
     github_app_id: str | None = Field(None, description="The app's id; its client id does as well.")
     github_client_id: str | None = Field(None, description="The app's client id, which GitHub recommends.")
+    github_client_secret: SecretStr | None = Field(
+        None, description="The app's client secret. With it people log in through GitHub."
+    )
     github_private_key: SecretStr | None = Field(None, description="The app's private key, PEM text.")
     github_private_key_path: Path | None = Field(None, description="File that holds the private key.")
     github_webhook_secret: SecretStr | None = Field(None, description="Secret that signs deliveries.")
     github_api_url: str = Field("https://api.github.com", description="GHES: https://HOST/api/v3")
+    github_url: str | None = Field(
+        None, description="Where people meet GitHub. Default: as GITHUB_API_URL says."
+    )
     github_write_seconds: Finite = Field(
         1.0, ge=0, description="Seconds between two writes for one installation; GitHub asks for one."
     )
@@ -96,7 +102,27 @@ class Settings(BaseSettings):
     sluice_data_dir: Path = Field(
         Path(platformdirs.user_data_dir("sluice", appauthor=False)), description="Embedded database, token."
     )
-    sluice_token: SecretStr | None = Field(None, description="Access token. Absent: made at first start.")
+    sluice_token: SecretStr | None = Field(
+        None, description="The operator's access token. Absent: made at first start."
+    )
+    sluice_cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins of other sites whose pages may call the API, comma-separated."
+    )
+    sluice_trusted_proxies: str = Field(
+        "127.0.0.1", description="Addresses whose X-Forwarded-For and -Proto are believed, comma-separated."
+    )
+    sluice_requests_per_minute: int = Field(
+        600, ge=0, description="Requests of one caller, and of one address without token; 0: no bound."
+    )
+    sluice_streams_per_caller: int = Field(
+        50, ge=1, description="Event streams of one caller that are open at once in one process."
+    )
+    sluice_sight_seconds: Finite = Field(
+        300, gt=0, description="How often GitHub is asked again what a person may see."
+    )
+    sluice_event_days: int = Field(
+        30, ge=1, description="Events, and the diffs that the dashboard shows, are kept for so many days."
+    )
     sluice_host: str = Field("127.0.0.1", description="Address to listen on.")
     sluice_port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     sluice_public_url: str | None = Field(
@@ -147,7 +173,7 @@ class Settings(BaseSettings):
         (), description="gitignore patterns of files not to review, comma-separated."
     )
 
-    @field_validator("sluice_ignore", mode="before")
+    @field_validator("sluice_ignore", "sluice_cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value

@@ -190,6 +190,9 @@ def test_findings_below_the_bar_are_no_failure(repository):
         (("review", "--output=/tmp/x"), "", "No such option"),
         (("review",), "", "nothing is uncommitted"),
         (("review", "HEAD~1..HEAD", "--engine", "claude"), "", "ANTHROPIC_API_KEY is not set"),
+        (("review", "--repo", "nowhere"), "", "nowhere is no folder"),
+        (("demo", "--repo", "nowhere"), "", "nowhere is no folder"),
+        (("demo", "--repo", ".", "--range", "HEAD~9...HEAD"), "", "'HEAD~9...HEAD': local/"),
         (("serve",), "", "GITHUB_WEBHOOK_SECRET"),
     ],
 )

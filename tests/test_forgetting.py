@@ -17,13 +17,18 @@ from reviewer.settings import Settings
 from reviewer.store.budgets import PostgresBudgets
 from reviewer.store.ledger import PostgresLedger
 from reviewer.wiring import caps
+from tests.api.watchers import Watched
+from tests.posted.test_run import Counter
 from tests.pull_requests import Desk, desk, opened, place_of, pushed
 from tests.test_intents import Board
-from webhooks.forgetting import DELIVERY_DAYS, Forgetting
+from webhooks.access.sessions import Sessions
+from webhooks.access.tokens import Tokens, Wanted, digest
+from webhooks.forgetting import DELIVERY_DAYS, TOKEN_DAYS, Forgetting
 from webhooks.intents import Intents
 from webhooks.lease import LeasedFeed, LeaseLost
 from webhooks.news import InstallationGone, Place, RepositoriesGone
 from webhooks.pacing import PostgresPacing
+from webhooks.posted.reviews import Posted
 from webhooks.pull_review import PullReviews
 from webhooks.records import Delivery, store_delivery
 from webhooks.review_run import Means
@@ -32,8 +37,19 @@ OURS, OTHER_OF_OURS, THEIRS = place_of(7, 70), place_of(7, 71), place_of(8, 80)
 
 WHOSE = ("installation", "installation_id", "repository_id", "repository", "review", "review_id")
 """Columns that say to whom a row belongs."""
-KEPT = {"accounts"}
-"""Sums of a day, so that to install the app anew gives no new budget; those of reviews go."""
+EVENT_DAYS = 30
+KEPT = {"accounts", "tokens", "sessions"}
+"""Sums of a day, so that to install the app anew gives no new budget; those of reviews go. And what people
+were given to come in with: it sees nothing where nothing is left."""
+
+ENDS: dict[str, tuple[int | None, int | None]] = {
+    "holds": (None, None),
+    "ended lately": (None, TOKEN_DAYS - 1),
+    "ended long ago": (None, TOKEN_DAYS + 1),
+    "revoked lately": (TOKEN_DAYS - 1, -30),
+    "revoked long ago": (TOKEN_DAYS + 1, -30),
+}
+"""How many days ago a token was revoked, and expired."""
 
 
 @pytest.fixture(name="desk")
@@ -44,7 +60,9 @@ async def desk_(database) -> AsyncIterator[Desk]:
 
 def make_forgetting(desk: Desk, ledger: PostgresLedger) -> Forgetting:
     budgets = PostgresBudgets(desk.database, caps(Settings.model_validate({})), SystemClock())
-    return Forgetting(desk.database, feed=desk.feed, ledger=ledger, budgets=budgets, ledger_days=30)
+    return Forgetting(
+        desk.database, feed=desk.feed, ledger=ledger, budgets=budgets, ledger_days=30, event_days=EVENT_DAYS
+    )
 
 
 @pytest.fixture(name="forgetting")
@@ -70,8 +88,8 @@ async def live(desk: Desk, place: Place) -> str:
         await store_delivery(connection, delivery)
     values = {"review": review, "repository": place.repository, "installation": place.installation}
     await desk.rows(
-        "INSERT INTO ledger (installation, key, entry, review, repository)"
-        " VALUES (%(installation)s, 'k' || %(review)s, '{}', %(review)s, %(repository)s)",
+        "INSERT INTO ledger (tenant, key, entry, review, repository)"
+        " VALUES ('installation ' || %(installation)s, 'k' || %(review)s, '{}', %(review)s, %(repository)s)",
         **values,
     )
     await desk.rows(
@@ -79,6 +97,13 @@ async def live(desk: Desk, place: Place) -> str:
         " VALUES (%(review)s, %(repository)s, 1, 0, 0, 1, %(installation)s)",
         **values,
     )
+    for text in (
+        "INSERT INTO diffs (review, shown) VALUES (%(review)s, 'x')",
+        # No review has both a pull request and a poster; what hangs on it goes with it all the same
+        "INSERT INTO posted (review, api_key, attended, digest) VALUES (%(review)s, 'key', true, 'x')",
+        "INSERT INTO listeners (id, review, until) VALUES (gen_random_uuid(), %(review)s, now())",
+    ):
+        await desk.rows(text, review=review)
     return review
 
 
@@ -151,6 +176,30 @@ async def test_of_a_repository_that_left_its_reviews_go_and_the_rest_stays(desk,
     assert sorted(await desk.rows("SELECT id FROM reviews")) == sorted([(other,), (theirs,)])
     assert sorted(await desk.rows("SELECT repository_id FROM pull_requests")) == [(71,), (80,)]
     assert len(await desk.rows("SELECT 1 FROM ledger WHERE review = %(r)s", r=ours)) == 1
+
+
+async def test_posted_diffs_go_with_the_installation_that_pays_for_them(desk, forgetting):
+    counter = Counter(desk, Posted(desk.feed, desk.jobs))
+    ours, running, theirs, nobodys = [await counter.post(pays=pays) for pays in (7, 7, 8, None)]
+    await counter.end(ours)
+    lease = await counter.begin(running)
+    for review in (ours, theirs):
+        await desk.rows(
+            "INSERT INTO ledger (tenant, key, entry, review, repository)"
+            " VALUES ('key ci', %(review)s, '{}', %(review)s, 'posted')",
+            review=review,
+        )
+    await forgetting.forget(7, [70])
+    assert len(await desk.rows("SELECT 1 FROM posted")) == 4
+
+    await forgetting.forget(7)
+    for table in ("events", "diffs", "posted"):
+        wanted = SQL("SELECT DISTINCT review FROM {}").format(Identifier(table))
+        reviews = await desk.rows(cast("LiteralString", wanted.as_string(None)))
+        assert {each for (each,) in reviews} == {theirs, nobodys}, table
+    assert await desk.rows("SELECT review FROM ledger") == [(theirs,)]
+    with pytest.raises(LeaseLost):
+        await counter.say(lease)
 
 
 async def test_no_repositories_are_none_and_not_all(desk, forgetting):
@@ -228,3 +277,85 @@ async def test_what_is_old_goes_and_what_is_young_stays(desk, forgetting):
 
     assert await desk.rows("SELECT guid FROM deliveries") == [("young",)]
     assert await desk.rows("SELECT guid FROM redeliveries") == [("young",)]
+
+
+async def post(desk: Desk, id_: str, *, ended: int | None, told: int) -> None:
+    """A posted review that ended, and said its last, so many days ago; None: it has not ended."""
+    watched = Watched(desk.database)
+    subject = await watched.posted(id_, "key")
+    await watched.say(subject, ReviewStarted(engine="analyzers"))
+    values = {"id": id_, "ended": ended, "told": told}
+    await desk.rows(
+        "UPDATE events SET at = now() - make_interval(days => %(told)s) WHERE review = %(id)s", **values
+    )
+    await desk.rows(
+        "UPDATE reviews SET ended_at = now() - make_interval(days => %(ended)s) WHERE id = %(id)s", **values
+    )
+    await desk.rows(
+        "INSERT INTO posted (review, api_key, attended, idempotency_key, digest)"
+        " VALUES (%(id)s, 'key', false, %(id)s, '')",
+        **values,
+    )
+    await desk.rows(
+        "INSERT INTO diffs (review, posted, stored_at)"
+        " VALUES (%(id)s, '', now() - make_interval(days => %(told)s))",
+        **values,
+    )
+
+
+async def test_a_posted_review_goes_with_its_events_and_all_that_was_posted(desk, forgetting):
+    await post(desk, "old", ended=EVENT_DAYS + 1, told=EVENT_DAYS + 1)
+    await post(desk, "young", ended=EVENT_DAYS - 1, told=EVENT_DAYS - 1)
+    await post(desk, "going", ended=None, told=EVENT_DAYS + 1)
+    await forgetting.expire()
+
+    left = [("going",), ("young",)]
+    assert await desk.rows("SELECT id FROM reviews ORDER BY id") == left
+    for table in ("events", "posted", "diffs"):
+        wanted = SQL("SELECT review FROM {} ORDER BY review").format(Identifier(table))
+        assert await desk.rows(cast("LiteralString", wanted.as_string(None))) == left
+
+
+async def test_of_a_review_of_a_pull_request_the_diff_goes_and_the_row_stays(desk, forgetting):
+    review = await live(desk, OURS)
+    values = {"review": review, "days": EVENT_DAYS + 1}
+    await desk.rows("UPDATE diffs SET stored_at = now() - make_interval(days => %(days)s)", **values)
+    await forgetting.expire()
+    assert len(await desk.rows("SELECT 1 FROM diffs")) == 1, "it has not ended"
+
+    await desk.rows(
+        "UPDATE reviews SET ended_at = now() - make_interval(days => %(days)s) WHERE id = %(review)s",
+        **values,
+    )
+    await desk.rows("UPDATE events SET at = now() - make_interval(days => %(days)s)", **values)
+    await forgetting.expire()
+    assert await desk.rows("SELECT review FROM diffs") == []
+    assert await desk.rows("SELECT review FROM events") == []
+    assert await desk.rows("SELECT id FROM reviews") == [(review,)]
+
+
+async def test_a_diff_that_was_stored_again_lately_stays(desk, forgetting):
+    await post(desk, "again", ended=EVENT_DAYS + 1, told=EVENT_DAYS - 1)
+    await forgetting.expire()
+
+    assert await desk.rows("SELECT review FROM diffs") == [("again",)]
+
+
+async def test_sessions_go_once_they_have_ended_and_tokens_long_after(desk, forgetting):
+    tokens, sessions = Tokens(desk.database), Sessions(desk.database)
+    made = {name: (await tokens.create(Wanted(name, everything=True)))[0] for name in ENDS}
+    for name, (revoked, expires) in ENDS.items():
+        await desk.rows(
+            "UPDATE tokens SET revoked_at = now() - make_interval(days => %(revoked)s),"
+            " expires_at = now() - make_interval(days => %(expires)s) WHERE id = %(id)s",
+            id=made[name],
+            revoked=revoked,
+            expires=expires,
+        )
+    await sessions.of_token(made["holds"])
+    ended = digest(await sessions.of_token(made["holds"]))
+    await desk.rows("UPDATE sessions SET expires_at = now() WHERE hash = %(hash)s", hash=ended)
+    await forgetting.expire()
+
+    assert [token.name for token in await tokens.all()] == ["holds", "ended lately", "revoked lately"]
+    assert await desk.rows("SELECT hash = %(ended)s FROM sessions", ended=ended) == [(False,)]

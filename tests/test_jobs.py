@@ -40,6 +40,8 @@ class Crew:
     ended: list[Pull] = field(default_factory=list)
     cancelled: list[Pull] = field(default_factory=list)
     forgotten: list[tuple[int, Sequence[int] | None]] = field(default_factory=list)
+    posts: list[str] = field(default_factory=list)
+    let_posts_go: asyncio.Event = field(default_factory=asyncio.Event)
     under_way: dict[Pull, asyncio.Event] = field(default_factory=dict)
     most_at_once: int = 0
     free: bool = False
@@ -81,6 +83,13 @@ class Crew:
             raise self.fault
         self.forgotten.append((installation, repository_ids))
 
+    async def posted(self, review: str) -> None:
+        self.posts.append(review)
+        await self.let_posts_go.wait()
+        await self.desk.rows(
+            "UPDATE reviews SET ended_at = now(), closed_at = now() WHERE id = %(id)s", id=review
+        )
+
     async def daily(self) -> None:
         raise AssertionError("it is not the time")
 
@@ -91,7 +100,7 @@ class Crew:
 
     @property
     def tasks(self) -> Tasks:
-        return Tasks(review=self.review, forget=self.forget, daily=self.daily)
+        return Tasks(review=self.review, forget=self.forget, daily=self.daily, posted=self.posted)
 
     async def _postpone(self, repository_id: int, number: int) -> None:
         seconds, self.postponed = self.postponed or 0.0, None
@@ -129,6 +138,7 @@ async def crew(database: Database, concurrency: int = 4, **options: Any) -> Asyn
             finally:
                 made.free = True
                 made.let_go()
+                made.let_posts_go.set()
 
 
 async def flood(desk: Desk, installation: int, count: int) -> None:
@@ -147,6 +157,23 @@ async def flood(desk: Desk, installation: int, count: int) -> None:
         " SELECT 'r' || n, %(installation)s, %(repository_id)s, 'acme/flood', n, 'a', '', '', 1"
         " FROM generate_series(1, %(count)s) AS n",
         **values,
+    )
+
+
+async def post(desk: Desk, api_key: str, count: int) -> None:
+    """Many posted reviews of one key."""
+    await desk.rows(
+        "INSERT INTO reviews (id, repository, title, url, api_key, created_at)"
+        " SELECT %(key)s || n, 'posted', '', '', %(key)s, clock_timestamp()"
+        " FROM generate_series(1, %(count)s) AS n",
+        key=api_key,
+        count=count,
+    )
+    await desk.rows(
+        "INSERT INTO posted (review, api_key, attended, digest)"
+        " SELECT %(key)s || n, %(key)s, false, '' FROM generate_series(1, %(count)s) AS n",
+        key=api_key,
+        count=count,
     )
 
 
@@ -199,6 +226,44 @@ async def test_a_tenant_with_five_hundred_waiting_delays_another_by_one_job_at_m
         await until(lambda: (90, 1) in one.begun)
         assert (90, 1) in one.begun[first : first + 2]
         assert one.most_at_once <= concurrency
+
+
+async def test_a_key_with_many_posted_reviews_delays_neither_another_key_nor_an_installation(database):
+    async with desk(database) as before:
+        await post(before, "busy", 50)
+    async with crew(database, 6, per_installation=2) as one:
+        await until(lambda: len(one.posts) == 2)
+        await post(one.desk, "calm", 1)
+        await one.desk.tell(opened())
+        await until(lambda: "calm1" in one.posts and one.begun)
+
+        assert [each for each in one.posts if each.startswith("busy")] == ["busy1", "busy2"]
+
+
+async def test_a_posted_review_that_ends_makes_room_for_the_next_of_its_key_and_leaves_no_job(database):
+    async with crew(database, per_installation=1) as one:
+        await post(one.desk, "ci", 3)
+        one.let_posts_go.set()
+        await until(lambda: len(one.posts) == 3)
+        await until_rows(one.desk, 0)
+
+    assert one.posts == ["ci1", "ci2", "ci3"]
+
+
+async def test_the_posted_review_of_a_dead_worker_is_taken_over(database):
+    async with desk(database) as before:
+        await post(before, "ci", 1)
+        async with database.connection() as connection:
+            await before.jobs.dispatch(connection)
+        await before.rows(
+            "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '2 minutes')"
+        )
+        await before.rows(
+            "UPDATE procrastinate_jobs SET status = 'doing',"
+            " worker_id = (SELECT max(id) FROM procrastinate_workers)"
+        )
+    async with crew(database, stalled_seconds=60.0) as one:
+        await until(lambda: one.posts == ["ci1"])
 
 
 async def test_an_installation_has_so_many_reviews_under_way_over_all_workers(database, database_url):

@@ -15,7 +15,7 @@ from psycopg import AsyncConnection
 
 from reviewer.errors import StoreUnavailable
 from reviewer.store import database as store
-from reviewer.store.database import Database, open_database
+from reviewer.store.database import Database, migrate, open_database
 from reviewer.store.feed import Hub
 from tests.chaos.postgres import Postgres
 from tests.pull_requests import REPOSITORY_ID, desk, opened
@@ -25,6 +25,7 @@ from webhooks.check_run import CheckRuns, LiveCheck
 from webhooks.intake import Intake
 from webhooks.intents import Intents
 from webhooks.records import Delivery, pull_request
+from webhooks.wiring import MIGRATIONS
 from webhooks.wishes import Wishes
 
 
@@ -166,9 +167,16 @@ async def test_a_database_counts_as_away_that(database_url, setting, pause):
             await take(database, found.wishes)
 
 
+async def heard(hub: Hub) -> None:
+    with hub.bell() as bell:
+        await bell.wait()
+
+
 async def test_a_listener_outlives_a_standby_that_takes_over():
     folder = Path(tempfile.mkdtemp(prefix="sl"))
     server = Postgres.start(folder / "postgres")
+    async with open_database(server.url, folder) as database:
+        await migrate(database, MIGRATIONS)
     await server.stop("fast")
     (folder / "postgres" / "standby.signal").touch()
     await server.go_on()
@@ -177,7 +185,7 @@ async def test_a_listener_outlives_a_standby_that_takes_over():
             await asyncio.sleep(0.3)  # it has been refused by then
             await asks.execute("SELECT pg_promote()")
             async with asyncio.timeout(PATIENCE):
-                await hub.next_news().wait()
+                await heard(hub)
     finally:
         server.embedded.stop()
         shutil.rmtree(folder, ignore_errors=True)

@@ -23,7 +23,7 @@ EXAMPLES: dict[str, dict[str | None, dict[str, int]]] = {
         "requested": {NOTHING: 3},
         "rerequested": {"ReviewAgain": 2},
     },
-    "github_app_authorization": {"revoked": {NOTHING: 2}},
+    "github_app_authorization": {"revoked": {"PersonGone": 2}},
     "installation": {
         "created": {NOTHING: 2},
         "deleted": {"InstallationGone": 2},

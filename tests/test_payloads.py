@@ -12,6 +12,7 @@ from tests.github_payloads import ANN, BEFORE, HEAD, OUR_REVIEW, PLACE, RENOVATE
 from webhooks.news import (
     Ignored,
     InstallationGone,
+    PersonGone,
     PullFacts,
     PullRequestChanged,
     RepositoriesGone,
@@ -253,6 +254,7 @@ def test_a_thread_settled_by_a_bot_is_no_word_of_a_person():
         ),
         (made.repository("renamed"), "repository", RepositoryMoved(PLACE)),
         (made.repository("transferred"), "repository", RepositoryMoved(PLACE)),
+        ({"action": "revoked", "sender": {**ANN, "id": 5}}, "github_app_authorization", PersonGone(5, "ann")),
     ],
 )
 def test_what_goes_away_or_moves_is_told(payload, event, news):
@@ -273,7 +275,7 @@ def test_what_goes_away_or_moves_is_told(payload, event, news):
         (made.installation("new_permissions_accepted"), "installation", "permissions"),
         (made.installation("added"), "installation_repositories", "next pull request"),
         (made.repository("unarchived"), "repository", "'unarchived'"),
-        ({"action": "revoked", "sender": ANN}, "github_app_authorization", "nothing is kept"),
+        ({"action": "granted", "sender": ANN}, "github_app_authorization", "'granted'"),
         ({"zen": "Keep it logically awesome."}, "ping", "greets"),
         ({}, "push", "pull_request"),
         ({"action": 3}, "never_heard_of", "event 'never_heard_of'"),

@@ -40,7 +40,7 @@ from reviewer.errors import (
 )
 from reviewer.job import Job, Outcome, Ports
 from reviewer.local import LocalBudgets, LocalRates, NoFiles, SystemClock
-from reviewer.ports import BatchDone, LedgerEntry, Malformed, Reported, Retrying, Sample, Task, Tell
+from reviewer.ports import BatchDone, Health, LedgerEntry, Malformed, Reported, Retrying, Sample, Task, Tell
 from reviewer.store.budgets import PostgresBudgets
 from tests.claude.stories import engine, until
 from tests.core.test_stream import finding
@@ -75,6 +75,9 @@ class Scripted:
         self.bought: list[str] = []
         self.counted: list[str] = []
         self.sent: list[Batch] = []
+
+    def health(self) -> Health:
+        return Health("ok")
 
     def price(self, model: str, tokens: int) -> float | None:
         return tokens / 1000

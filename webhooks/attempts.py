@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reviewer.core.events import ReviewPostponed
 from reviewer.errors import EngineError, SluiceError
+from reviewer.job import Outcome
 
 MOST_ATTEMPTS = 6
 FIRST_WAIT_SECONDS = 5.0
@@ -41,6 +43,18 @@ class Attempt:
         named: float | None = getattr(error, "retry_after", None)
         own = min(first * _GROWTH**self.number, LONGEST_WAIT_SECONDS)
         return max(own, min(named or 0.0, LONGEST_NAMED_WAIT_SECONDS))
+
+    def postponement(
+        self, outcome: Outcome, error: EngineError, *, first_for_model: float
+    ) -> ReviewPostponed:
+        """What to say when a model can't be had for now; what is finished is kept."""
+        left = len(outcome.errors)
+        return ReviewPostponed(
+            reason=str(error),
+            wait=self.wait(error, first_for_model=first_for_model),
+            chunks_done=len(outcome.plan.chunks) - left,
+            chunks_left=left,
+        )
 
 
 class Again(Exception):

@@ -19,11 +19,14 @@ from reviewer.errors import SluiceError
 from reviewer.store.database import migrate, open_database
 from reviewer.store.feed import open_feed
 from webhooks import demo as demo_module
-from webhooks.access import operator_token
+from webhooks import token_commands
+from webhooks.access.guard import login_link, operator_token
 from webhooks.app import create_app
 from webhooks.serving import listen, serving, stop_signal, url_of
+from webhooks.token_commands import LARGEST_ID
 from webhooks.wiring import MIGRATIONS, forgetting, open_services
 
+app.add_typer(token_commands.app, name="token")
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -45,7 +48,9 @@ def demo(
 
 @app.command()
 def forget(
-    installation: Annotated[int, typer.Option("--installation", help="The installation's id on GitHub.")],
+    installation: Annotated[
+        int, typer.Option("--installation", min=1, max=LARGEST_ID, help="The installation's id on GitHub.")
+    ],
 ) -> None:
     """Delete all that is kept of an installation: reviews, events, finished chunks, deliveries, calls."""
     _run(_forget(installation))
@@ -63,11 +68,11 @@ async def _serve() -> int:
     url = settings.sluice_public_url or url_of(bound)
     async with (
         open_services(settings, public_url=url) as services,
-        serving(create_app(services), bound) as address,
+        serving(create_app(services), bound, trusted_proxies=settings.sluice_trusted_proxies) as address,
     ):
         console = Console(highlight=False, soft_wrap=True)
         console.print(f"Sluice listens on {address}; GitHub's deliveries go to {url}/webhooks/github")
-        console.print(f"Dashboard: {url}/login?token={operator_token(settings)}")
+        console.print(f"Dashboard: {login_link(url, operator_token(settings))}")
         if services.reviewer.notice:
             console.print(services.reviewer.notice, style="yellow")
         await stop_signal()

@@ -19,14 +19,19 @@ from reviewer.errors import BadRange
 from reviewer.formats import Text
 from reviewer.settings import Settings
 from reviewer.store.feed import Filter, PostgresFeed
-from webhooks.access import operator_token
+from webhooks.access.guard import login_link, operator_token
+from webhooks.access.login import CALLBACK
 from webhooks.app import create_app
 from webhooks.sandbox import PullRequest, Repository, Sandbox, running, sample
+from webhooks.sandbox.git import GitFailed
 from webhooks.serving import listen, serving, stop_signal, url_of
 from webhooks.wiring import open_services
 
 ONCE_SECONDS = 300.0
 """A review of the bundled change takes seconds; a demo that hangs must end all the same."""
+
+_PERSON = "octocat"
+"""Opens the pull request, and sits at the browser that comes to the stand-in to log in."""
 
 _SECRET = "a secret for this demo only"  # noqa: S105 - made up, and used on loopback only
 
@@ -43,13 +48,17 @@ async def run(*, once: bool, repo: Path | None, range_: str) -> int:
         bound = listen(settings.sluice_host, await _free_port(settings))
         url = url_of(bound)
         sandbox = Sandbox.create(webhook_secret=_SECRET, webhook_url=f"{url}/webhooks/github")
+        sandbox.state.callback_urls = [url + CALLBACK]
+        sandbox.sign_in(_PERSON)
         api = await stack.enter_async_context(running(sandbox))
         settings = settings.model_copy(update=_demo_settings(sandbox, api, folder))
         console.print("Starting the database, the app and the stand-in GitHub …")
         services = await stack.enter_async_context(open_services(settings, public_url=url))
         await stack.enter_async_context(serving(create_app(services), bound))
-        console.print(f"Dashboard: [bold]{url}/login?token={operator_token(settings)}[/]\n")
         repository, pull = await _open(sandbox, folder, repo, range_)
+        sandbox.let_in(repository, _PERSON, "write")
+        # Who logs in sees for five minutes what they may see now
+        console.print(f"Dashboard: [bold]{login_link(url, operator_token(settings))}[/]\n")
         console.print(f"Opened {repository.full_name}#{pull.number}: {escape(pull.title)}")
         async with asyncio.timeout(ONCE_SECONDS):
             await _tell(services.feed)
@@ -74,6 +83,7 @@ async def _free_port(settings: Settings) -> int:
 def _demo_settings(sandbox: Sandbox, api: str, folder: Path) -> dict[str, object]:
     return {
         "github_client_id": sandbox.state.client_id,
+        "github_client_secret": SecretStr(sandbox.state.client_secret),
         "github_private_key": SecretStr(sandbox.state.private_key_pem),
         "github_webhook_secret": SecretStr(_SECRET),
         "github_api_url": api,
@@ -101,12 +111,13 @@ async def _open(
     name = top.name.replace(" ", "-")
     repository = sandbox.add_repository(f"local/{name}", git_dir=top, default_branch="main")
     subject = await git.run(top, "log", "-1", "--format=%s", head or "HEAD", "--")
-    pull = await sandbox.open_pull_request(
-        repository,
-        base=base or "HEAD",
-        head=head or "HEAD",
-        title=subject.decode(errors="replace").strip(),
-    )
+    title = subject.decode(errors="replace").strip()
+    try:
+        pull = await sandbox.open_pull_request(
+            repository, base=base or "HEAD", head=head or "HEAD", title=title
+        )
+    except GitFailed as failure:
+        raise BadRange(f"{range_!r}: {failure}; name another change by --range") from failure
     return repository, pull
 
 
@@ -114,7 +125,7 @@ async def _tell(feed: PostgresFeed) -> None:
     """Print the review's events as they come, up to its end."""
     out = Text()
     async for entry in feed.tail(0, Filter()):
-        subject = Subject.model_validate({name: entry.data.get(name) for name in Subject.model_fields})
+        subject = Subject.model_validate(entry.data)
         event = events.load(entry.type, entry.data)
         await out.append(subject, [event])
         if event.terminal:

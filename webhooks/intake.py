@@ -13,7 +13,7 @@ from psycopg_pool import PoolTimeout
 
 from reviewer.store.database import Database
 from webhooks.jobs import Jobs
-from webhooks.news import Handled, InstallationGone, PullRequestChanged, RepositoriesGone
+from webhooks.news import Handled, InstallationGone, PersonGone, PullRequestChanged, RepositoriesGone
 from webhooks.records import Delivery, store_delivery
 from webhooks.wishes import Answer, Wishes
 
@@ -98,7 +98,7 @@ class Intake:
 
 def _repository(news: Handled) -> int:
     match news:
-        case InstallationGone() | RepositoriesGone():
+        case InstallationGone() | RepositoriesGone() | PersonGone():
             return 0
         case PullRequestChanged(pull=pull):
             return pull.place.repository_id

@@ -1,8 +1,8 @@
 """The queue: who runs, and when. What is to be done stands in the tables of wishes and reviews alone.
 
-A job says only that a pull request needs work, so it may be lost or doubled without harm: whatever needs work
-and has no job is given one within a second. Each installation has so many jobs in the queue and no more, so
-that nobody waits behind the five hundred reviews of another.
+A job says only that a pull request or a posted review needs work, so it may be lost or doubled without harm:
+whatever needs work and has no job is given one within a second. Each installation, and each key that posts,
+has so many jobs in the queue and no more, so that nobody waits behind the five hundred reviews of another.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job, Status
 from procrastinate.retry import RetryStrategy
+from procrastinate.tasks import Task
 from procrastinate.types import JSONValue
 from procrastinate.worker import Worker
 from psycopg import AsyncConnection
@@ -50,11 +51,13 @@ class Tasks:
         review: whatever a pull request needs, by its repository's number and its own.
         forget: delete what was kept of an installation, or of some of its repositories, at a time.
         daily: delete what is old.
+        posted: bring on a posted review, by its id.
     """
 
     review: Callable[[int, int], Awaitable[None]]
     forget: Callable[[int, Sequence[int] | None, datetime | None], Awaitable[None]]
     daily: Callable[[], Awaitable[None]]
+    posted: Callable[[str], Awaitable[None]]
 
 
 class Jobs:
@@ -80,7 +83,12 @@ class Jobs:
 
         @self.app.task(name="review", pass_context=True)
         async def review(context: JobContext, *, repository_id: int, number: int, installation: int) -> None:
-            await self._review(context.job, repository_id, number, installation)
+            work = self._known_tasks().review(repository_id, number)
+            await self._run(context.job, work, installation=installation)
+
+        @self.app.task(name="posted", pass_context=True)
+        async def posted(context: JobContext, *, review: str, api_key: str) -> None:
+            await self._run(context.job, self._known_tasks().posted(review), api_key=api_key)
 
         # Nobody else would ever ask for it again
         @self.app.task(name="forget", retry=RetryStrategy(max_attempts=_MOST_TRIES, wait=_RETRY_SECONDS))
@@ -96,6 +104,7 @@ class Jobs:
             await self._known_tasks().daily()
 
         self._review_task = review
+        self._posted_task = posted
         self._forget_task = forget
 
     def wake(self) -> None:
@@ -103,33 +112,43 @@ class Jobs:
         self._news.set()
 
     async def dispatch(
-        self, connection: AsyncConnection, *, installation: int | None = None, ending: int | None = None
+        self,
+        connection: AsyncConnection,
+        *,
+        installation: int | None = None,
+        api_key: str | None = None,
+        ending: int | None = None,
     ) -> None:
         """Give jobs to what needs work, on the caller's transaction.
 
         Args:
             connection: of the transaction.
-            installation: only for this one; None: for all.
+            installation: only for this one; with neither: for all.
+            api_key: only for this key's posted reviews.
             ending: a job that is about to end and counts no more.
         """
         await connection.execute(query(*_SQL, "alone"))
-        values = {
-            "installation": installation,
-            "ending": ending,
-            "per_installation": self._per_installation,
-        }
-        cursor = await connection.execute(query(*_SQL, "due"), values)
-        for repository_id, number, owner in await cursor.fetchall():
-            key = _lock(repository_id, number)
-            deferrer = self._review_task.configure(lock=key, queueing_lock=key, connection=connection)
-            with suppress(AlreadyEnqueued):
-                async with connection.transaction():  # the refusal must not undo what the caller has done
-                    await deferrer.defer_async(repository_id=repository_id, number=number, installation=owner)
+        values = {"ending": ending, "per_installation": self._per_installation}
+        if api_key is None:
+            cursor = await connection.execute(query(*_SQL, "due"), {**values, "installation": installation})
+            for repository_id, number, owner in await cursor.fetchall():
+                args: dict[str, JSONValue] = {"repository_id": repository_id, "number": number}
+                args["installation"] = owner
+                await _defer(connection, self._review_task, _lock(repository_id, number), args)
+        if installation is None:
+            cursor = await connection.execute(query(*_SQL, "due_posted"), {**values, "api_key": api_key})
+            for review, key in await cursor.fetchall():
+                args = {"review": review, "api_key": key}
+                await _defer(connection, self._posted_task, _posted_lock(review), args)
 
     async def stop_running(self, connection: AsyncConnection, repository_id: int, number: int) -> None:
         """Have what runs for a pull request cancelled, in whichever process, when the caller commits."""
         values = {"lock": _lock(repository_id, number)}
         await connection.execute(query(*_SQL, "stop_running"), values)
+
+    async def stop_posted(self, connection: AsyncConnection, review: str) -> None:
+        """The same for a posted review."""
+        await connection.execute(query(*_SQL, "stop_running"), {"lock": _posted_lock(review)})
 
     async def want_forgotten(
         self, connection: AsyncConnection, installation: int, repository_ids: Sequence[int] | None = None
@@ -197,20 +216,21 @@ class Jobs:
             stalled_worker_timeout=self._stalled_seconds * 10,
         )
 
-    async def _review(self, job: Job, repository_id: int, number: int, installation: int) -> None:
+    async def _run(self, job: Job, work: Awaitable[None], **owner: Any) -> None:
+        """Do a job's work; `owner` is whose it is, as `dispatch` takes it."""
         if job.id is None:
             raise AssertionError("a job runs that nobody fetched")
         if job.worker_id is not None:
             self._workers.add(job.worker_id)
         self._running.add(job.id)
         try:
-            await self._known_tasks().review(repository_id, number)
+            await work
         finally:
             self._running.discard(job.id)
             # Its own, if there is more to do, and one that waited behind it
             with suppress(StoreUnavailable, ConnectorException):
                 async with self._database.connection() as connection:
-                    await self.dispatch(connection, installation=installation, ending=job.id)
+                    await self.dispatch(connection, **owner, ending=job.id)
 
     def _known_tasks(self) -> Tasks:
         if self._tasks is None:
@@ -223,7 +243,7 @@ class Jobs:
         for job in await manager.get_stalled_jobs(seconds_since_heartbeat=self._stalled_seconds):
             _log.warning("taking over the job of a dead worker", job=job.id)
             with suppress(ConnectorException):  # somebody else was first
-                if job.task_name == self._review_task.name:
+                if job.task_name in {self._review_task.name, self._posted_task.name}:
                     await manager.finish_job(job, status=Status.FAILED, delete_job=True)
                 else:
                     await manager.retry_job(job)
@@ -254,5 +274,18 @@ def _hasty(url: str) -> str:
     return make_conninfo(url, options=f"{options} -c synchronous_commit=off".strip())
 
 
+async def _defer(
+    connection: AsyncConnection, task: Task[..., Any, Any], lock: str, args: dict[str, JSONValue]
+) -> None:
+    deferrer = task.configure(lock=lock, queueing_lock=lock, connection=connection)
+    with suppress(AlreadyEnqueued):
+        async with connection.transaction():  # the refusal must not undo what the caller has done
+            await deferrer.defer_async(**args)
+
+
 def _lock(repository_id: int, number: int) -> str:
     return f"{repository_id}#{number}"
+
+
+def _posted_lock(review: str) -> str:
+    return f"posted {review}"

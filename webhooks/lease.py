@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from psycopg import AsyncConnection
 
@@ -27,6 +28,18 @@ _SQL = ("webhooks.sql", "records.sql")
 
 class LeaseLost(Exception):
     """This run has no say in its review any more."""
+
+
+class Right(Protocol):
+    """What a run holds while it writes."""
+
+    async def hold(self, connection: AsyncConnection) -> None:
+        """Keep the right to the end of the caller's transaction.
+
+        Raises:
+            LeaseLost: it is gone.
+        """
+        ...
 
 
 class PermitExpired(ForgeUnavailable):
@@ -80,6 +93,25 @@ class Lease:
         return Permit(allow)
 
 
+@dataclass(frozen=True, slots=True)
+class PostedLease:
+    """A run's right to act for a review that has no pull request: only another run, or an end, takes it."""
+
+    review: str
+    run: int
+
+    async def hold(self, connection: AsyncConnection) -> None:
+        """Keep the right to the end of the caller's transaction.
+
+        Raises:
+            LeaseLost: it is gone.
+        """
+        values = {"review": self.review, "run": self.run}
+        cursor = await connection.execute(query("webhooks.sql", "posted.sql", "hold_lease"), values)
+        if await cursor.fetchone() is None:
+            raise LeaseLost(f"run {self.run} of review {self.review} has lost its right to act")
+
+
 class Permit:
     """Leave to send one request to GitHub.
 
@@ -112,7 +144,7 @@ class LeasedFeed:
     """The feed for one run, which appends only while the run holds its lease."""
 
     def __init__(
-        self, database: Database, feed: PostgresFeed, lease: Lease, heard: Callable[[Event], None]
+        self, database: Database, feed: PostgresFeed, lease: Right, heard: Callable[[Event], None]
     ) -> None:
         self._database = database
         self._feed = feed

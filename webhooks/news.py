@@ -131,6 +131,19 @@ class InstallationGone:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonGone:
+    """A person took back what they gave the app when they logged in.
+
+    Attributes:
+        user: their number.
+        login: their name.
+    """
+
+    user: int
+    login: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """A delivery that asks for nothing; `reason` is for people."""
 
@@ -145,5 +158,6 @@ Handled = (
     | RepositoryMoved
     | RepositoriesGone
     | InstallationGone
+    | PersonGone
 )
 News = Handled | Ignored

@@ -16,6 +16,7 @@ from webhooks.news import (
     Ignored,
     InstallationGone,
     News,
+    PersonGone,
     PullFacts,
     PullRequestChanged,
     RepositoriesGone,
@@ -26,6 +27,7 @@ from webhooks.news import (
 )
 from webhooks.publish.values import AGAIN, STOP
 from webhooks.shapes import (
+    AuthorizationEvent,
     CheckActionEvent,
     CheckRunEvent,
     CheckSuiteEvent,
@@ -226,6 +228,11 @@ def _repositories_removed(delivery: _Delivery) -> News:
     )
 
 
+def _person_gone(delivery: _Delivery) -> News:
+    person = delivery.read(AuthorizationEvent).sender
+    return PersonGone(person.id, person.login)
+
+
 def _repository_moved(delivery: _Delivery) -> News:
     return RepositoryMoved(delivery.read(RepositoryEvent).place)
 
@@ -261,6 +268,7 @@ _ROUTES: dict[str, dict[str, Callable[[_Delivery], News]]] = {
     "pull_request_review_thread": {"resolved": _thread, "unresolved": _thread},
     "installation": {"deleted": _uninstalled, "suspend": _suspended},
     "installation_repositories": {"removed": _repositories_removed},
+    "github_app_authorization": {"revoked": _person_gone},
     "repository": {
         "renamed": _repository_moved,
         "transferred": _repository_moved,
@@ -268,11 +276,10 @@ _ROUTES: dict[str, dict[str, Callable[[_Delivery], News]]] = {
         "archived": _repository_gone,
     },
 }
-_APP_EVENTS = frozenset({"installation", "installation_repositories"})
+_APP_EVENTS = frozenset({"installation", "installation_repositories", "github_app_authorization"})
 _QUIET_EVENTS = {
     "ping": "GitHub greets a new webhook; it is heard",
     "push": "a push to a pull request is told as one by the event 'pull_request'",
-    "github_app_authorization": "nothing is kept of people who sign in, so nothing is to be revoked",
 }
 _QUIET_ACTIONS = {
     ("installation", "created"): "the app is installed; a pull request is reviewed when opened or pushed to",

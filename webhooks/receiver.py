@@ -16,6 +16,7 @@ from webhooks.news import (
     Handled,
     Ignored,
     InstallationGone,
+    PersonGone,
     PullRequestChanged,
     RepositoriesGone,
 )
@@ -62,8 +63,10 @@ class Receiver:
         return JSONResponse(_as_json(answer), status_code=202)
 
 
-def _installation(news: Handled) -> int:
+def _installation(news: Handled) -> int | None:
     match news:
+        case PersonGone():
+            return None
         case PullRequestChanged(pull=pull):
             return pull.place.installation
         case InstallationGone() | RepositoriesGone():

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
+from reviewer.core.audience import Audience
 from reviewer.core.events import Subject
 from reviewer.store.queries import query
 
@@ -23,12 +24,15 @@ _SQL = ("webhooks.sql", "records.sql")
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A webhook call as it came; `guid` is GitHub's id of the event, the same when it is delivered again."""
+    """A webhook call as it came; `guid` is GitHub's id of the event, the same when it is delivered again.
+
+    What is of a person and of no installation has None.
+    """
 
     guid: str
     event: str
     action: str
-    installation: int
+    installation: int | None
     body: bytes
 
 
@@ -93,6 +97,7 @@ class Review:
             repository=self.repository,
             pull_request=self.pull_request,
             head_sha=self.head_sha,
+            audience=Audience(installation=self.installation, repository_id=self.repository_id),
         )
 
 

@@ -21,13 +21,9 @@ from reviewer.core.events import (
     FindingMade,
     ReviewFailed,
     ReviewPlanned,
-    ReviewPostponed,
     ReviewPublished,
 )
 from reviewer.core.findings import Finding, Severity
-from reviewer.core.plan import Limits
-from reviewer.core.routing import Models
-from reviewer.core.tokens import Estimator
 from reviewer.errors import (
     BadInput,
     EngineError,
@@ -44,6 +40,8 @@ from reviewer.store.feed import PostgresFeed
 from reviewer.wiring import Reviewer
 from webhooks.attempts import Again, Attempt
 from webhooks.check_run import CheckRuns, LiveCheck, verdict_json
+from webhooks.diffs_kept import KeptDiffs
+from webhooks.draws import Draws
 from webhooks.github.diffs import PullDiffs
 from webhooks.github.pulls import HeadFiles, PullRequest, Pulls
 from webhooks.lease import Lease, LeasedFeed, LeaseLost, Permit
@@ -53,7 +51,7 @@ from webhooks.publication import Publication, Publisher
 from webhooks.publish import checks
 from webhooks.publish.annotations import annotate
 from webhooks.publish.values import Annotation, CheckOutput
-from webhooks.records import Review, end_review, pull_request, settle_model, settle_rate
+from webhooks.records import Review, end_review, pull_request
 from webhooks.wishes import Wishes
 
 _log = structlog.get_logger("sluice.review")
@@ -143,6 +141,7 @@ class ReviewRun:
 
     async def _perform(self, attempt: Attempt) -> None:
         diff = await self._read_diff()
+        await KeptDiffs(self._means.database).keep(self._review.id, diff)
         job = await self._job(diff)
         async with self._publishing(diff):
             outcome = await pipeline.review(job, replace(self._means.ports, feed=self._feed))
@@ -184,29 +183,19 @@ class ReviewRun:
 
     async def _job(self, diff: Diff) -> Job:
         """What to review, by the models that the review has drawn."""
-        review, reviewer = self._review, self._means.reviewer
-        async with self._means.database.connection() as connection:
-            drawn = reviewer.models(review.id).main
-            models = reviewer.with_main(await settle_model(connection, review.id, drawn))
+        review, means = self._review, self._means
+        drawn = await Draws(means.database, means.reviewer, means.ports.rates).settled(review.id)
         return Job(
             subject=review.subject,
             diff=diff,
-            sources=HeadFiles(self._means.pulls, review.installation, review.repository, review.head_sha),
-            limits=await self._limits(models),
-            models=models,
+            sources=HeadFiles(means.pulls, review.installation, review.repository, review.head_sha),
+            limits=drawn.limits,
+            models=drawn.models,
             payer=Payer(review.id, review.installation),
-            policy=reviewer.policy,
+            policy=means.reviewer.policy,
             notice=self._notice,
-            concurrency=reviewer.concurrency,
+            concurrency=means.reviewer.concurrency,
         )
-
-    async def _limits(self, models: Models) -> Limits:
-        """The limits at the rate that calls so far have taught; a review keeps it over all its runs."""
-        reviewer = self._means.reviewer
-        known = await self._means.ports.rates.read(reviewer.family(models.main))
-        async with self._means.database.connection() as connection:
-            rate = await settle_rate(connection, self._review.id, known.estimator.bytes_per_token)
-        return replace(reviewer.limits, estimator=Estimator(rate))
 
     @asynccontextmanager
     async def _publishing(self, diff: Diff) -> AsyncGenerator[None]:
@@ -259,14 +248,12 @@ class ReviewRun:
 
     async def _postpone(self, outcome: Outcome, error: EngineError, attempt: Attempt) -> None:
         """Put the review off; what is finished is kept, and nothing more is published yet."""
-        wait = attempt.wait(error, first_for_model=self._means.postpone_seconds)
-        left = len(outcome.errors)
-        done = len(outcome.plan.chunks) - left
-        _log.warning("review postponed", review=self._review.id, seconds=wait, reason=str(error))
-        event = ReviewPostponed(reason=str(error), wait=wait, chunks_done=done, chunks_left=left)
+        event = attempt.postponement(outcome, error, first_for_model=self._means.postpone_seconds)
+        _log.warning("review postponed", review=self._review.id, seconds=event.wait, reason=event.reason)
         await self._feed.append(self._review.subject, [event])
-        await self._live.leave(checks.postponed_check(str(error), wait, done, left))
-        raise Again(str(error), wait) from error
+        shown = checks.postponed_check(event.reason, event.wait, event.chunks_done, event.chunks_left)
+        await self._live.leave(shown)
+        raise Again(event.reason, event.wait) from error
 
     async def _follow_move(self) -> None:
         """Begin again where the repository belongs to another installation by now: refusals mean nothing."""

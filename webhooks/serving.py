@@ -7,14 +7,18 @@ import contextlib
 import signal
 import socket
 from collections.abc import AsyncGenerator, Generator
+from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reviewer.errors import BadSettings
 
 GRACE_SECONDS = 3
-"""Streams never end by themselves; a stop waits for them this long."""
+"""A stop waits for requests that are under way this long."""
+
+_ABORT_SECONDS = 2.5
+"""Connections that are still open then are cut: what is in them is lost a moment later anyway."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -48,12 +52,39 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None]:
         yield
 
+    def cut(self, *, streams_only: bool) -> None:
+        """End connections without regard to what they have still to send; the app hears of it as ever."""
+        for connection in list(self.server_state.connections):
+            scope: dict[str, Any] | None = getattr(connection, "scope", None)
+            if not streams_only or (scope and scope.get("state", {}).get("is_stream")):
+                connection.transport.abort()
+
+
+def _with_own_send(app: ASGIApp) -> ASGIApp:
+    """Leaves the server's own `send` in the scope's state, for what needs nothing of what stands round it."""
+
+    async def entered(scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["send"] = send
+        await app(scope, receive, send)
+
+    return entered
+
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp, bound: socket.socket) -> AsyncGenerator[str]:
-    """Serve `app` on a bound socket while the block runs; gives its URL."""
+async def serving(
+    app: ASGIApp, bound: socket.socket, *, trusted_proxies: str = "127.0.0.1"
+) -> AsyncGenerator[str]:
+    """Serve `app` on a bound socket while the block runs; gives its URL.
+
+    An app with answers that never end has in `state.before_stop` what makes them end. It is called before the
+    server stops: those that have not ended then are cut, and all other requests have the grace.
+    """
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
+        _with_own_send(app),
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        forwarded_allow_ips=trusted_proxies,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[bound]), name="uvicorn")
@@ -65,8 +96,20 @@ async def serving(app: ASGIApp, bound: socket.socket) -> AsyncGenerator[str]:
             await asyncio.sleep(0.01)
         yield url_of(bound)
     finally:
-        server.should_exit = True
+        await _stop(app, server, task)
+
+
+async def _stop(app: ASGIApp, server: _Server, task: asyncio.Task[None]) -> None:
+    before_stop = getattr(getattr(app, "state", None), "before_stop", None)
+    if before_stop is not None and not task.done():
+        await before_stop()
+        server.cut(streams_only=True)
+    server.should_exit = True
+    last = asyncio.get_running_loop().call_later(_ABORT_SECONDS, lambda: server.cut(streams_only=False))
+    try:
         await task
+    finally:
+        last.cancel()
 
 
 async def stop_signal() -> None:

@@ -72,6 +72,18 @@ class Event(BaseModel):
         return self.sender.login if self.sender else _NOBODY
 
 
+class Person(Account):
+    """Somebody who may have logged in."""
+
+    id: Id
+
+
+class AuthorizationEvent(BaseModel):
+    """What somebody did with what they gave the app; that is of no installation."""
+
+    sender: Person
+
+
 class RepositoryEvent(Event):
     """What happened in one repository."""
 

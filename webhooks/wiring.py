@@ -21,7 +21,6 @@ from reviewer.store.feed import Hub, PostgresFeed
 from reviewer.store.ledger import PostgresLedger
 from reviewer.store.rates import PostgresRates
 from reviewer.wiring import Reviewer, caps, open_reviewer
-from webhooks.access import Access, operator_token
 from webhooks.announcing import Announcer
 from webhooks.check_run import CheckRuns
 from webhooks.forgetting import Forgetting
@@ -37,10 +36,12 @@ from webhooks.job_schema import apply_job_schema
 from webhooks.jobs import Jobs, Tasks
 from webhooks.pacing import PostgresPacing
 from webhooks.policy import Rules
+from webhooks.posted.run import PostedReviews
 from webhooks.publication import Publisher
 from webhooks.pull_review import PullReviews
 from webhooks.receiver import Receiver
 from webhooks.review_run import Means
+from webhooks.surface import Surface, open_surface
 from webhooks.sweeps import Sweeps
 from webhooks.wishes import Wishes
 
@@ -58,7 +59,7 @@ class Services:
     feed: PostgresFeed
     reviewer: Reviewer
     receiver: Receiver
-    access: Access
+    surface: Surface
     works: Mapping[str, Callable[[], Awaitable[None]]]
 
 
@@ -93,6 +94,7 @@ async def open_services(settings: Settings, *, public_url: str | None) -> AsyncG
             spare=spare,
             public_url=public_url,
         )
+        surface = await stack.enter_async_context(open_surface(settings, means, jobs, public_url=public_url))
         # What is loaded by now stays: without it a full collection is short enough for the event loop
         gc.freeze()
         yield Services(
@@ -100,7 +102,7 @@ async def open_services(settings: Settings, *, public_url: str | None) -> AsyncG
             feed=feed,
             reviewer=reviewer,
             receiver=Receiver(secret=secret, intake=Intake(database, wishes, jobs), rules=rules(settings)),
-            access=Access(operator_token(settings)),
+            surface=surface,
             works=_works(settings, means, jobs, github),
         )
 
@@ -192,6 +194,7 @@ def forgetting(settings: Settings, database: Database, feed: PostgresFeed) -> Fo
         ledger=PostgresLedger(database),
         budgets=PostgresBudgets(database, caps(settings), SystemClock()),
         ledger_days=settings.sluice_ledger_days,
+        event_days=settings.sluice_event_days,
     )
 
 
@@ -200,7 +203,12 @@ def _works(
 ) -> Mapping[str, Callable[[], Awaitable[None]]]:
     """What goes on as long as the process does."""
     forgets = forgetting(settings, means.database, means.feed)
-    tasks = Tasks(review=PullReviews(means).run, forget=forgets.forget, daily=forgets.expire)
+    tasks = Tasks(
+        review=PullReviews(means).run,
+        forget=forgets.forget,
+        daily=forgets.expire,
+        posted=PostedReviews(means).run,
+    )
     sweeps = Sweeps(
         means.database,
         app=AppRoutes(github),

@@ -13,15 +13,18 @@ from uuid import uuid4
 
 from psycopg import AsyncConnection
 
+from reviewer.core.audience import Audience
 from reviewer.core.events import ReviewQueued, Subject
 from reviewer.store.feed import PostgresFeed
 from reviewer.store.queries import query
+from webhooks.access.sessions import end_sessions
 from webhooks.intents import settle_thread
 from webhooks.jobs import Jobs
 from webhooks.known import Key, Known, ask_known, key_of, read_known
 from webhooks.news import (
     Handled,
     InstallationGone,
+    PersonGone,
     Place,
     PullFacts,
     PullRequestChanged,
@@ -48,6 +51,15 @@ class Answer:
     queued: tuple[Subject, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """A commit to review, and where it is."""
+
+    installation: int
+    repository: str
+    sha: str
+
+
 class Wishes:
     """Takes in news, always within the caller's transaction; who has committed it wakes the jobs."""
 
@@ -72,17 +84,20 @@ class Wishes:
     async def _take(self, connection: AsyncConnection, news: Handled) -> Answer:
         match news:
             case PullRequestChanged():
-                return (await self._change_all(connection, [news]))[0]
+                answer = (await self._change_all(connection, [news]))[0]
             case ReviewAgain():
-                return await self._again(connection, news)
+                answer = await self._again(connection, news)
             case StopReview():
-                return await self._stop(connection, news)
+                answer = await self._stop(connection, news)
             case ThreadSettled():
-                return await _settle(connection, news)
+                answer = await _settle(connection, news)
             case RepositoryMoved():
-                return await _move(connection, news)
+                answer = await self._move(connection, news)
             case InstallationGone() | RepositoriesGone():
-                return await self._end(connection, news)
+                answer = await self._end(connection, news)
+            case PersonGone():
+                answer = Answer(reason=await end_sessions(connection, news))
+        return answer
 
     async def _change_all(
         self, connection: AsyncConnection, news: Sequence[PullRequestChanged]
@@ -109,7 +124,7 @@ class Wishes:
             return Answer(known.review, _ASKED)
         await _tell(connection, news)
         if known is not None and known.is_elsewhere_than(pull.place):
-            await _rename(connection, pull.place)
+            await self._rename(connection, pull.place)
         rebased = known is not None and known.has_another_base(pull)
         reason = self._reason(pull, known)
         if reason is not None:
@@ -118,7 +133,9 @@ class Wishes:
             return Answer(reason=reason)
         if known is not None and known.review_head == pull.head_sha and not rebased:
             return Answer(known.review, "this head has its review")
-        return await self._want(connection, {key: (pull.place.repository, pull.head_sha)})
+        return await self._want(
+            connection, {key: _Head(pull.place.installation, pull.place.repository, pull.head_sha)}
+        )
 
     async def _again(self, connection: AsyncConnection, news: ReviewAgain) -> Answer:
         """One more review of the head, also where the rules would have none."""
@@ -130,7 +147,7 @@ class Wishes:
             return Answer(reason=_ASKED)
         known = {key: await read_known(connection, key) for key in found}
         seen = {
-            key: (each.repository, each.head_sha)
+            key: _Head(each.installation, each.repository, each.head_sha)
             for key, each in known.items()
             if each is not None and not each.unseen
         }
@@ -146,8 +163,7 @@ class Wishes:
         live = [key for key, each in zip(found, known, strict=True) if each is not None and each.live]
         if not live:
             return Answer(reason="no review of it is under way")
-        reason = f"stopped by {news.by}"
-        await self._raise(connection, live, reason, stopped=True)
+        await self._raise(connection, live, f"stopped by {news.by}", stopped=True)
         return Answer(reason="the review is stopped")
 
     async def _end(self, connection: AsyncConnection, news: InstallationGone | RepositoriesGone) -> Answer:
@@ -173,17 +189,24 @@ class Wishes:
         return None
 
     async def _want(
-        self, connection: AsyncConnection, heads: Mapping[Key, tuple[str, str]], *, asked: bool = False
+        self, connection: AsyncConnection, heads: Mapping[Key, _Head], *, asked: bool = False
     ) -> Answer:
-        """Want a review of each pull request; its repository's name and its head are known."""
+        """Want a review of each pull request, whose head is known."""
         subjects: list[Subject] = []
-        for key, (repository, head_sha) in heads.items():
+        for key, head in heads.items():
             review = uuid4().hex
             await _raise_generation(connection, key, reason=None, asked=asked)
             await connection.execute(query(*_SQL, "open_review"), key.values(id=review))
             await self._jobs.stop_running(connection, key.repository_id, key.number)
+            audience = Audience(installation=head.installation, repository_id=key.repository_id)
             subjects.append(
-                Subject(review=review, repository=repository, pull_request=key.number, head_sha=head_sha)
+                Subject(
+                    review=review,
+                    repository=head.repository,
+                    pull_request=key.number,
+                    head_sha=head.sha,
+                    audience=audience,
+                )
             )
         return Answer(subjects[-1].review, queued=tuple(subjects))
 
@@ -193,6 +216,22 @@ class Wishes:
         for key in keys:
             await _raise_generation(connection, key, reason=reason, stopped=stopped)
             await self._jobs.stop_running(connection, key.repository_id, key.number)
+
+    async def _move(self, connection: AsyncConnection, news: RepositoryMoved) -> Answer:
+        """A repository has another name, or belongs to another installation."""
+        await lock_repository(connection, news.place.repository_id)
+        await self._rename(connection, news.place)
+        return Answer(reason=f"the repository is called {news.place.repository} from now on")
+
+    async def _rename(self, connection: AsyncConnection, place: Place) -> None:
+        values = {
+            "repository_id": place.repository_id,
+            "repository": place.repository,
+            "installation": place.installation,
+        }
+        await connection.execute(query(*_SQL, "rename_pull_requests"), values)
+        await connection.execute(query(*_SQL, "rename_reviews"), values)
+        await self._feed.move(connection, place.repository_id, place.installation)
 
 
 async def postpone(
@@ -208,23 +247,6 @@ async def give_up_looking(connection: AsyncConnection, repository_id: int, numbe
     key = Key(repository_id, number).values()
     await connection.execute(query(*_SQL, "drop_unseen"), key)
     await connection.execute(query(*_SQL, "clear"), key)
-
-
-async def _rename(connection: AsyncConnection, place: Place) -> None:
-    values = {
-        "repository_id": place.repository_id,
-        "repository": place.repository,
-        "installation": place.installation,
-    }
-    await connection.execute(query(*_SQL, "rename_pull_requests"), values)
-    await connection.execute(query(*_SQL, "rename_reviews"), values)
-
-
-async def _move(connection: AsyncConnection, news: RepositoryMoved) -> Answer:
-    """A repository has another name, or belongs to another installation."""
-    await lock_repository(connection, news.place.repository_id)
-    await _rename(connection, news.place)
-    return Answer(reason=f"the repository is called {news.place.repository} from now on")
 
 
 async def _settle(connection: AsyncConnection, news: ThreadSettled) -> Answer:

@@ -24,7 +24,7 @@ from reviewer.core.diff import FileChange
 from reviewer.core.headers import FileStatus
 from reviewer.core.hunks import Line, LineKind
 from reviewer.errors import EngineUnavailable
-from reviewer.ports import BatchDone, Reported, Sources, Task, Tell
+from reviewer.ports import BatchDone, Health, Reported, Sources, Task, Tell
 
 TOOLS = ("ruff", "bandit", "detect-secrets")
 RULES_EDITION = 1
@@ -94,6 +94,10 @@ class AnalyzersEngine:
     def reads_files(self) -> bool:
         """True: an undefined name in a chunk may be defined elsewhere in its file."""
         return True
+
+    def health(self) -> Health:
+        """There is no model that could fail."""
+        return Health("none", f"No model is configured: {', '.join(TOOLS)} review alone")
 
     def price(self, model: str, tokens: int) -> float | None:  # noqa: ARG002 - the port's signature
         """None: nothing is bought."""

@@ -28,6 +28,13 @@ class Breaker:
         self._until = 0.0
         self._trying = False
 
+    @property
+    def paused(self) -> float | None:
+        """Seconds for which it is left alone, 0 while a single call may try it; None: it is asked freely."""
+        if self._failures < FAILURES_IN_A_ROW:
+            return None
+        return max(self._until - self._clock(), 0.0)
+
     @contextmanager
     def call(self) -> Generator[None]:
         """One call to the model within the block.

@@ -41,7 +41,7 @@ from reviewer.errors import (
     OverBudget,
     PromptTooLarge,
 )
-from reviewer.ports import BatchDone, Task, Tell
+from reviewer.ports import BatchDone, Health, Task, Tell
 
 MAX_TRIES = 3
 """Calls to one model about the same text."""
@@ -91,6 +91,16 @@ class ClaudeEngine:
         self._breakers: defaultdict[str, Breaker] = defaultdict(
             lambda: Breaker(lambda: asyncio.get_running_loop().time())
         )
+
+    def health(self) -> Health:
+        """Whether a model is left alone, and for how long."""
+        waits = {name: breaker.paused for name, breaker in sorted(self._breakers.items())}
+        told = [
+            f"{name} keeps failing and is left alone for {wait:.0f} s" if wait else f"{name} is tried again"
+            for name, wait in waits.items()
+            if wait is not None
+        ]
+        return Health("paused", "; ".join(told)) if told else Health("ok")
 
     def price(self, model: str, tokens: int) -> float | None:
         """What `tokens` of input cost in USD."""

@@ -108,6 +108,18 @@ class Payer:
     installation: int | None = None
     api_key: str | None = None
 
+    @property
+    def tenant(self) -> str:
+        """Whose finished work may be used again: nobody reads what another has bought."""
+        if self.api_key is not None:
+            return f"key {self.api_key}"
+        return "nobody" if self.installation is None else tenant_of(self.installation)
+
+
+def tenant_of(installation: int) -> str:
+    """The tenant that an installation is."""
+    return f"installation {installation}"
+
 
 @dataclass(frozen=True, slots=True)
 class Account:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from reviewer.core.audience import Audience
 from reviewer.core.coverage import Coverage, Reason
 from reviewer.core.findings import Finding
 
@@ -38,7 +39,10 @@ class Usage(BaseModel):
 
 
 class Subject(BaseModel):
-    """What a review is of. A review without a pull request (command line) has `pull_request` None."""
+    """What a review is of; without a pull request (command line, posted diffs) `pull_request` is None.
+
+    Whose it is, its `audience`, is no part of its JSON.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,6 +50,7 @@ class Subject(BaseModel):
     repository: str
     pull_request: int | None = None
     head_sha: str | None = None
+    audience: Audience = Field(default=Audience(), exclude=True)
 
 
 class SkippedFile(BaseModel):

@@ -216,7 +216,9 @@ def _unavailable(url: str, error: Exception) -> StoreUnavailable:
     refusal = error.diag.message_primary if isinstance(error, psycopg.Error) else None
     if refusal:  # it was reached; hints and where it happened follow on lines of their own
         return StoreUnavailable(f"the database at {where} can't do it now: {refusal}")
-    reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+    # libpq hangs a guess below what happened, behind a tab
+    lines = [line for line in str(error).splitlines() if line.strip() and not line[0].isspace()]
+    reason = lines[-1:] or [type(error).__name__]
     password = parts.get("password")
     told = reason[0].replace(str(password), "***") if password else reason[0]
     return StoreUnavailable(f"the database at {where} can't be reached: {told}")

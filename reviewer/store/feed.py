@@ -6,88 +6,36 @@ A position is taken under a lock that is held to the commit, so whoever reads on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Self
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
-import psycopg
 import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
+from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 from psycopg.types.json import Jsonb
 
+from reviewer.core.audience import EVERYTHING, Sight
 from reviewer.core.events import Event, Subject, dump
-from reviewer.grace import stop
+from reviewer.errors import StoreUnavailable
 from reviewer.store.database import Database
+from reviewer.store.entries import Entry, Filter, entry_of
+from reviewer.store.hub import Bell, Hub
 from reviewer.store.queries import query
 
-PAGE = 500
-_SAFETY_NET_SECONDS = 5.0  # a tail looks by itself this often, should a wake-up be lost
-_RECONNECT_SECONDS = 1.0
+__all__ = ["PAGE", "Entry", "Filter", "Hub", "PostgresFeed", "Tail", "open_feed", "reading"]
+
+PAGE = 200
+_RETRY_SECONDS = 1.0
 _SQL = "reviewer.store.sql"
+_KEYS = (
+    ("installations", "installation", SQL("bigint[]")),
+    ("repository_ids", "repository_id", SQL("bigint[]")),
+    ("api_keys", "api_key", SQL("text[]")),
+)
 
 _log = structlog.get_logger("sluice.feed")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An event in the feed; `data` is its public JSON."""
-
-    position: int
-    type: str
-    at: datetime
-    data: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which events to read; empty means any. Severities bear on findings only."""
-
-    review: str | None = None
-    repository: str | None = None
-    pull_request: int | None = None
-    types: frozenset[str] = frozenset()
-    severities: frozenset[str] = frozenset()
-
-
-class Hub:
-    """One LISTEN connection a process, which wakes all its tails."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._news = asyncio.Event()
-        self._listener: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._listener = asyncio.create_task(self._listen(), name="feed hub")
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        if self._listener is not None:
-            await stop(self._listener)
-
-    def next_news(self) -> asyncio.Event:
-        """An event that is set at the next news; take it before reading, then nothing is missed."""
-        return self._news
-
-    def _wake(self) -> None:
-        news, self._news = self._news, asyncio.Event()
-        news.set()
-
-    async def _listen(self) -> None:
-        while True:
-            try:
-                connection = await AsyncConnection.connect(self._url, autocommit=True)
-                async with connection:
-                    await connection.execute("LISTEN sluice_feed")
-                    self._wake()  # what came while nobody listened
-                    async for _ in connection.notifies():
-                        self._wake()
-            except psycopg.Error as error:  # a standby, as after a failover, lets nobody listen
-                _log.warning("the feed's listener lost the database", reason=str(error).strip())
-                await asyncio.sleep(_RECONNECT_SECONDS)
 
 
 class PostgresFeed:
@@ -115,7 +63,13 @@ class PostgresFeed:
         if not told:
             return
         rows = [
-            {**subject.model_dump(), "type": event.type, "key": event.key, "data": Jsonb(dump(event))}
+            {
+                **subject.model_dump(),
+                **subject.audience.model_dump(),
+                "type": event.type,
+                "key": event.key,
+                "data": Jsonb(dump(event)),
+            }
             for subject, event in told
         ]
         await connection.execute(query(_SQL, "feed.sql", "lock"))
@@ -127,58 +81,214 @@ class PostgresFeed:
         """Drop all events of some reviews; how many there were. No position is given a second time."""
         async with self._database.connection() as connection:
             gone = {"reviews": list(reviews)}
-            return (await connection.execute(query(_SQL, "feed.sql", "forget"), gone)).rowcount
+            return await self._change(connection, "forget", gone)
 
-    async def newest(self) -> int:
-        """The last position given, or 0."""
+    async def expire(self, days: int, running: Sequence[str]) -> int:
+        """Drop reviews, but for those that run, of which nothing is younger; how many events that were.
+
+        Behind the floor that is raised with it everything is still there.
+        """
         async with self._database.connection() as connection:
-            cursor = await connection.execute(query(_SQL, "feed.sql", "newest"))
-            row = await cursor.fetchone()
-        return int(row[0]) if row else 0
+            await connection.execute(query(_SQL, "feed.sql", "prune_changes"))
+            await connection.execute(query(_SQL, "feed.sql", "raise_floor"), {"days": days})
+            return await self._change(connection, "expire", {"days": days, "running": list(running)})
+
+    async def floor(self) -> int:
+        """Who has read less far than this may have missed what has expired."""
+        async with self._database.connection() as connection:
+            return await _number(connection, query(_SQL, "feed.sql", "floor"), {})
+
+    async def move(self, connection: AsyncConnection, repository_id: int, installation: int) -> None:
+        """Give what was said of a repository to the installation that it belongs to now.
+
+        With the caller's transaction it takes effect in every process: what they keep in memory is dropped.
+        """
+        where = {"repository_id": repository_id, "installation": installation}
+        await self._change(connection, "move", where)
+
+    async def newest(self, sight: Sight = EVERYTHING) -> int:
+        """The last position given to what somebody may see, or 0; it tells nothing of what they may not."""
+        async with self._database.connection() as connection:
+            if sight.everything:
+                return await _number(connection, query(_SQL, "feed.sql", "newest"), {})
+            return max(
+                [
+                    await _number(connection, _of("newest_of", name), _own(sight))
+                    for name, _, _ in _KEYS
+                    if getattr(sight, name)
+                ],
+                default=0,
+            )
 
     async def read(self, after: int, wanted: Filter, limit: int = PAGE) -> list[Entry]:
         """Entries behind a position, in order."""
-        values = {
-            "after": after,
-            "review": wanted.review,
-            "repository": wanted.repository,
-            "pull_request": wanted.pull_request,
-            "types": sorted(wanted.types),
-            "severities": sorted(wanted.severities),
-            "limit": limit,
-        }
+        statement, values = reading(after, wanted, limit)
         async with (
             self._database.connection() as connection,
             connection.cursor(row_factory=dict_row) as cursor,
         ):
-            await cursor.execute(query(_SQL, "feed.sql", "read"), values)
-            return [_entry(row) for row in await cursor.fetchall()]
+            await cursor.execute(statement, values)
+            return [entry_of(row) for row in await cursor.fetchall()]
+
+    @contextmanager
+    def follow(self, after: int, wanted: Filter, *, from_memory: bool = True) -> Generator[Tail]:
+        """Somebody who reads from a position on, in pages.
+
+        What is in memory may be some milliseconds behind: who won't wait for news reads in the database.
+        """
+        with self._hub.bell() as bell:
+            yield Tail(self, self._hub, bell, after, wanted, from_memory=from_memory)
 
     async def tail(self, after: int, wanted: Filter) -> AsyncIterator[Entry]:
         """Entries behind a position, and then every new one as it comes, for ever."""
-        while True:
-            news = self._hub.next_news()
-            page = await self.read(after, wanted)
-            for entry in page:
-                yield entry
-                after = entry.position
-            if len(page) < PAGE:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_SAFETY_NET_SECONDS):
-                        await news.wait()
+        with self.follow(after, wanted) as tail:
+            while True:
+                for entry in await tail.read():
+                    yield entry
+                await tail.pause()
+
+    async def _change(self, connection: AsyncConnection, name: str, values: dict[str, Any]) -> int:
+        changed = (await connection.execute(query(_SQL, "feed.sql", name), values)).rowcount
+        if changed:
+            await connection.execute(query(_SQL, "feed.sql", "note_change"))
+            await connection.execute(query(_SQL, "feed.sql", "notify"))
+        return changed
 
 
-def _entry(row: dict[str, Any]) -> Entry:
-    at: datetime = row["at"].astimezone(UTC)
-    data = {
-        "review": row["review"],
-        "repository": row["repository"],
-        "pull_request": row["pull_request"],
-        "head_sha": row["head_sha"],
-        "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        **row["data"],
+class Tail:
+    """Where somebody is in the feed. It holds a position and no entries: who reads slowly costs nothing.
+
+    Attributes:
+        wanted: may be replaced between two pages.
+        take: news that comes to memory during a pause is given to it at once; if it gives True, that is read,
+            and the pause goes on.
+        bell: set it to be woken from `pause`.
+        more: the last page may not have been all there was.
+        away: there was no last page, as the database is away.
+    """
+
+    def __init__(
+        self,
+        feed: PostgresFeed,
+        hub: Hub,
+        bell: Bell,
+        position: int,
+        wanted: Filter,
+        *,
+        from_memory: bool,
+    ) -> None:
+        self._feed = feed
+        self._hub = hub
+        self._from_memory = from_memory
+        self.bell = bell
+        self.position = position
+        self.wanted = wanted
+        self.take: Callable[[Sequence[Entry]], bool] | None = None
+        self.more = True
+        self.away = False
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the next page needs no database."""
+        return self._from_memory and self._hub.ring.holds(self.position)
+
+    async def read(self) -> Sequence[Entry]:
+        """The next page: from memory if all behind the position is there, else from the database.
+
+        A database that is away has nothing to say: the page is empty, and the bell rings in a second.
+        """
+        self.bell.clear()
+        ring = self._hub.ring
+        if self.in_memory:
+            entries, self.position = ring.after(self.position, self.wanted, PAGE)
+            self.more = len(entries) == PAGE
+            return entries
+        seen = ring.newest  # by now: what is not read below is not behind that
+        try:
+            entries = await self._feed.read(self.position, self.wanted, PAGE)
+        except StoreUnavailable as error:
+            _log.warning("a page can't be read now", reason=str(error))
+            asyncio.get_running_loop().call_later(_RETRY_SECONDS, self.bell.set)
+            self.more, self.away = False, True
+            return ()
+        self.more, self.away = len(entries) == PAGE, False
+        if entries:
+            self.position = entries[-1].position
+        if not self.more:
+            self.position = max(self.position, seen)
+        return entries
+
+    async def pause(self) -> None:
+        """Let others go on; where there is nothing more to read, wait for news that is not taken."""
+        if self.more:
+            await asyncio.sleep(0)
+        else:
+            await self.bell.wait(self._offer if self.take else None)
+
+    def _offer(self) -> bool:
+        """Whether all that is new has been taken."""
+        position, ring = self.position, self._hub.ring
+        if self.take is None or not (self._from_memory and ring.holds(position)):
+            return False
+        entries, reached = ring.after(position, self.wanted, PAGE)
+        if entries and (len(entries) == PAGE or not self.take(entries)):
+            return False
+        self.position = reached
+        return True
+
+
+def reading(after: int, wanted: Filter, limit: int) -> tuple[Composed, dict[str, Any]]:
+    """The statement that reads a page, with its values.
+
+    It goes through an index of those who may read: how long it takes does not depend on others' events.
+    """
+    names = [
+        name
+        for name in ("review", "repository", "pull_request", "types", "severities")
+        if getattr(wanted, name) not in (None, frozenset())
+    ]
+    values = {
+        "after": after,
+        "limit": limit,
+        "review": wanted.review,
+        "repository": wanted.repository,
+        "pull_request": wanted.pull_request,
+        "types": sorted(wanted.types),
+        "severities": sorted(wanted.severities),
+        **_own(wanted.sight),
     }
-    return Entry(row["position"], row["type"], at, data)
+    parts: dict[str, Composable] = {
+        "columns": query(_SQL, "feed.sql", "columns"),
+        "conditions": SQL(" AND ").join(query(_SQL, "feed.sql", name) for name in ("behind", *names)),
+    }
+    if wanted.sight.everything:
+        return query(_SQL, "feed.sql", "read").format(**parts), values
+    if wanted.review is not None:
+        seen = query(_SQL, "feed.sql", "seen")
+        return query(_SQL, "feed.sql", "read_review").format(**parts, seen=seen), values
+    own = [
+        _of("own", name, conditions=parts["conditions"])
+        for name, _, _ in _KEYS
+        if getattr(wanted.sight, name)
+    ] or [SQL("SELECT 0::bigint AS position WHERE false")]
+    parts["own"] = SQL(" UNION ALL ").join([SQL("({})").format(each) for each in own])
+    return query(_SQL, "feed.sql", "read_own").format(**parts), values
+
+
+def _of(query_name: str, name: str, **parts: Composable) -> Composed:
+    """A query through the index of one kind of key."""
+    ((_, column, kind),) = [each for each in _KEYS if each[0] == name]
+    keys = SQL("{}::{}").format(Placeholder(name), kind)
+    return query(_SQL, "feed.sql", query_name).format(keys=keys, column=Identifier(column), **parts)
+
+
+def _own(sight: Sight) -> dict[str, Any]:
+    return {name: sorted(getattr(sight, name)) for name, _, _ in _KEYS}
+
+
+async def _number(connection: AsyncConnection, statement: SQL | Composed, values: dict[str, Any]) -> int:
+    row = await (await connection.execute(statement, values)).fetchone()
+    return int(row[0]) if row else 0
 
 
 @asynccontextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ValidationError
 
-from reviewer.core.budget import Payer
+from reviewer.core.budget import Payer, tenant_of
 from reviewer.core.events import Usage
 from reviewer.core.recall import Remembered
 from reviewer.ports import LedgerEntry
@@ -35,7 +37,7 @@ class PostgresLedger:
 
         Its use is noted once a day at most. One that no longer fits the schema counts as absent.
         """
-        tenant = {"installation": _tenant(payer)}
+        tenant = {"tenant": payer.tenant}
         async with self._database.connection() as connection:
             wanted = {**tenant, "keys": list(keys)}
             cursor = await connection.execute(query(_SQL, "ledger.sql", "find"), wanted)
@@ -52,7 +54,7 @@ class PostgresLedger:
         """Keep a finished result for the payer's tenant."""
         row = _Row(findings=entry.findings, usage=entry.usage, cost=entry.cost, notes=entry.notes)
         stored = {
-            "installation": _tenant(payer),
+            "tenant": payer.tenant,
             "key": key,
             "entry": Jsonb(row.model_dump(mode="json")),
             "review": payer.review,
@@ -70,8 +72,15 @@ class PostgresLedger:
     async def forget(self, installation: int) -> int:
         """Drop all of a tenant's entries; how many there were."""
         async with self._database.connection() as connection:
-            gone = {"installation": installation}
+            gone = {"tenant": tenant_of(installation)}
             cursor = await connection.execute(query(_SQL, "ledger.sql", "forget"), gone)
+            return cursor.rowcount
+
+    async def forget_reviews(self, reviews: Sequence[str]) -> int:
+        """Drop what some reviews have stored, whoever's it is; how many entries there were."""
+        async with self._database.connection() as connection:
+            gone = {"reviews": list(reviews)}
+            cursor = await connection.execute(query(_SQL, "ledger.sql", "forget_reviews"), gone)
             return cursor.rowcount
 
 
@@ -82,8 +91,3 @@ def _entry(stored: object) -> LedgerEntry | None:
     except ValidationError:
         return None
     return LedgerEntry(row.findings, row.usage, row.cost, row.notes)
-
-
-def _tenant(payer: Payer) -> int:
-    """The installation; 0, which GitHub gives to none, where there is none."""
-    return 0 if payer.installation is None else payer.installation

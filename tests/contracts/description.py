@@ -27,6 +27,8 @@ _BEYOND = re.compile(
     r"|GET /repos/[^/]+/[^/]+/check-runs/\d+/annotations"
     r"|GET /repositories/\d+.*"
     r"|POST /graphql"
+    r"|GET /[^/]+/[^/]+/pull/\d+"
+    r"|GET /login/oauth/authorize|POST /login/oauth/access_token"
 )
 _NULL: Any = {"type": "object", "nullable": True, "enum": [None]}
 # A template's parameter matches one segment; these two take whole paths and branch names with slashes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import aiohttp
+from yarl import URL
 
 from tests.contracts.caller import Caller
 from tests.scenarios.app import commit
@@ -122,6 +123,37 @@ async def drive_people(caller: Caller) -> None:
     await caller.call(200, "GET", f"/repositories/{caller.repository.id}/pulls/{caller.pull.number}")
 
 
+async def drive_users(caller: Caller) -> None:
+    """A login through GitHub, and what is read with it."""
+    state, sandbox = caller.sandbox.state, caller.sandbox
+    sandbox.let_in(caller.repository, "mona", "write")
+    sandbox.sign_in("mona")
+    state.callback_urls = ["https://sluice.example/login/github/callback"]
+    authorize = f"{caller.url}/login/oauth/authorize?client_id={state.client_id}"
+    async with caller.http.get(authorize, allow_redirects=False) as answer:
+        code = URL(answer.headers["location"]).query["code"]
+    secret = {"client_id": state.client_id, "client_secret": state.client_secret}
+    token = caller.url + "/login/oauth/access_token"
+    async with caller.http.post(
+        token, data={**secret, "code": code}, headers={"Accept": "application/json"}
+    ) as answer:
+        mine = (await answer.json())["access_token"]
+    await caller.call(200, "GET", f"/{caller.repository.full_name}/pull/{caller.pull.number}")
+    one = f"/user/installations/{caller.repository.installation_id}/repositories"
+    await caller.call(200, "GET", "/user", token=mine)
+    await caller.call(200, "GET", "/user/installations?per_page=100", token=mine)
+    await caller.call(200, "GET", f"{one}?per_page=100&page=1", token=mine)
+    await caller.call(404, "GET", "/user/installations/7/repositories", token=mine)
+    await caller.call(401, "GET", "/user", token="made up")
+    await caller.call(403, "GET", "/user")
+    await caller.call(403, "GET", "/installation/repositories", token=mine)
+    await caller.sandbox.suspend("octo")
+    listed = await caller.call(200, "GET", "/user/installations", token=mine)
+    assert listed["installations"][0]["suspended_at"]
+    await caller.call(403, "GET", one, token=mine)
+    await caller.sandbox.unsuspend("octo")
+
+
 async def drive_reviews(caller: Caller) -> None:
     ranged = {
         "path": "calc.py",
@@ -218,6 +250,7 @@ DRIVES = [
     drive_comments,
     drive_reviews,
     drive_people,
+    drive_users,
     drive_checks,
     drive_git,
     drive_moved,

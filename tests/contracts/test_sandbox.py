@@ -25,6 +25,9 @@ NOT_JUDGED = {
     "GET /octo/calc.git/info/refs",
     "POST /octo/calc.git/git-upload-pack",
     "POST /graphql",
+    "GET /octo/calc/pull/N",
+    "GET /login/oauth/authorize",
+    "POST /login/oauth/access_token",
     "GET /repos/octo/calc/check-runs/N/annotations",
     "answer of GET /repos/octo/calc/pulls/N",  # diffs
     "answer of GET /repos/octo/calc/contents/calc.py",  # raw files

@@ -17,13 +17,17 @@ from typing import Any
 
 import aiohttp
 from pydantic import SecretStr
+from starlette.routing import BaseRoute
 
 from reviewer import git
 from reviewer.core.events import TERMINAL_TYPES
 from reviewer.settings import Settings
 from tests.contracts.judge import Judge
 from tests.corpus import DATA
+from tests.openapi.judge import ApiJudge
+from webhooks.access.login import CALLBACK
 from webhooks.app import create_app
+from webhooks.openapi.document import document
 from webhooks.sandbox import PullRequest, Repository, Sandbox, running
 from webhooks.serving import listen, serving, url_of
 from webhooks.wiring import open_services
@@ -38,7 +42,7 @@ PATIENCE = 30.0
 class Event:
     """A server-sent event."""
 
-    id: int
+    id: str
     type: str
     data: dict[str, Any]
 
@@ -50,10 +54,12 @@ class World:
     url: str
     sandbox: Sandbox
     http: aiohttp.ClientSession
+    routes: list[BaseRoute]
+    judge: ApiJudge
 
-    async def events(self, path: str, last: int | None = None) -> AsyncIterator[Event]:
+    async def events(self, path: str, last: str | None = None) -> AsyncIterator[Event]:
         """The stream at `path`, as a browser reads it."""
-        headers = {} if last is None else {"Last-Event-ID": str(last)}
+        headers = {} if last is None else {"Last-Event-ID": last}
         async with self.http.get(self.url + path, headers=headers) as answer:
             assert answer.status == 200, await answer.text()
             fields: dict[str, str] = {}
@@ -63,12 +69,12 @@ class World:
                     name, _, value = line.partition(": ")
                     fields[name] = value
                 elif "data" in fields:
-                    yield Event(int(fields["id"]), fields["event"], json.loads(fields["data"]))
+                    yield Event(fields.get("id", ""), fields["event"], json.loads(fields["data"]))
                     fields = {}
                 else:
                     fields = {}
 
-    async def until_end(self, review: str, last: int | None = None) -> list[Event]:
+    async def until_end(self, review: str, last: str | None = None) -> list[Event]:
         """All events of a review up to the one that ends it."""
         seen: list[Event] = []
         async with asyncio.timeout(PATIENCE):
@@ -100,18 +106,21 @@ async def world(
 ) -> AsyncGenerator[World]:
     """Start everything; `claude` is the base URL of a model, and other settings are as given.
 
-    Ends with a failure if the app or the sandbox sent what GitHub's description does not allow.
+    Ends with a failure if the app or the sandbox sent what GitHub's description does not allow, or the app
+    answered what its own does not tell.
     """
     bound = listen("127.0.0.1", 0)
     url = url_of(bound)
     sandbox = Sandbox.create(webhook_secret=SECRET, webhook_url=f"{url}/webhooks/github")
-    judge = Judge()
+    sandbox.state.callback_urls = [url + CALLBACK]
+    judge, own = Judge(), ApiJudge(document("0.0.0", None))
     async with running(sandbox, wrap=judge.over) as api:
         settings = Settings.model_validate(
             {
                 "anthropic_api_key": None,
                 "anthropic_base_url": claude,
                 "github_client_id": sandbox.state.client_id,
+                "github_client_secret": SecretStr(sandbox.state.client_secret),
                 "github_private_key": SecretStr(sandbox.state.private_key_pem),
                 "github_webhook_secret": SecretStr(SECRET),
                 "github_api_url": api,
@@ -122,12 +131,11 @@ async def world(
                 **settings_,
             }
         )
-        async with (
-            open_services(settings, public_url=url) as services,
-            serving(create_app(services), bound),
-            _session() as http,
-        ):
-            yield World(url, sandbox, http)
+        async with open_services(settings, public_url=url) as services:
+            app = create_app(services)
+            async with serving(own.over(app), bound), _session() as http:
+                yield World(url, sandbox, http, app.routes, own)
+    own.demand_none()
     if DATA.is_dir():
         judge.demand_none()
 

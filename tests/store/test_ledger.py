@@ -100,7 +100,18 @@ async def test_tenants_do_not_see_each_other(ledger):
     assert await ledger.find(("k",), NOBODY) is None
     assert await ledger.find(("mine",), PAYER) is None
     assert await ledger.find(("mine",), Payer("another review")) == ENTRY
-    assert await ledger.find(("k",), Payer("another review", installation=7, api_key="ci")) == ENTRY
+    assert await ledger.find(("k",), Payer("another review", installation=7)) == ENTRY
+
+
+async def test_a_key_is_a_tenant_of_its_own_whichever_installation_pays_for_it(ledger):
+    key = Payer("r1", installation=7, api_key="ci")
+    await ledger.store("bought by the key", ENTRY, key, "octo/shop")
+    await ledger.store("bought by the installation", ENTRY, PAYER, "octo/shop")
+
+    assert await ledger.find(("bought by the key",), Payer("r2", api_key="ci")) == ENTRY
+    assert await ledger.find(("bought by the key",), PAYER) is None
+    assert await ledger.find(("bought by the installation",), key) is None
+    assert await ledger.find(("bought by the key",), Payer("r3", installation=7, api_key="other")) is None
 
 
 async def test_one_key_holds_for_each_tenant_its_own_result(ledger):

@@ -1,70 +1,22 @@
-"""Who calls: the app by its JWT, or an installation by its token; and what GitHub says to the others."""
+"""Who calls: the app by its JWT, an installation or a person by a token; and what GitHub says to others."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import jwt
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
+from webhooks.sandbox.credentials import bearer, password
 from webhooks.sandbox.limits import LimitReached, Limits
-from webhooks.sandbox.state import Installation, PullRequest, Repository, State, Token
+from webhooks.sandbox.refusals import Refusal, answer
+from webhooks.sandbox.state import Installation, PullRequest, Repository, State, Token, User
 
-DOCS = "https://docs.github.com/rest"
 _READING = frozenset({"GET", "HEAD"})
 _LONGEST_JWT_SECONDS = 600 + 60
-
-
-class Refusal(Exception):
-    """An answer of GitHub's that refuses; `errors` as in its 422s."""
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        errors: list[Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.headers = dict(headers or {})
-        self.body: dict[str, Any] = {"message": message, "documentation_url": DOCS, "status": str(status)}
-        if errors is not None:
-            self.body["errors"] = errors
-
-
-def unprocessable(*errors: str) -> Refusal:
-    """A 422 as the reviews route words it: a list of sentences that do not say which comment."""
-    return Refusal(422, "Unprocessable Entity", errors=list(errors))
-
-
-async def refuse(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette gives it
-    """The answer for a Refusal."""
-    if not isinstance(error, Refusal):
-        raise error
-    return answer(error)
-
-
-def answer(refusal: Refusal) -> Response:
-    """The answer that refuses."""
-    return JSONResponse(refusal.body, status_code=refusal.status, headers=refusal.headers)
-
-
-async def read_object(request: Request) -> dict[str, Any]:
-    """The request's JSON object; nothing at all counts as an empty one."""
-    try:
-        body: Any = await request.json() if await request.body() else {}
-    except ValueError as error:
-        raise Refusal(400, "Problems parsing JSON") from error
-    if not isinstance(body, dict):
-        raise Refusal(400, "Body should be a JSON object")
-    return body  # pyright: ignore[reportUnknownVariableType]
 
 
 class Gate:
@@ -78,7 +30,7 @@ class Gate:
         """The endpoint for calls that carry the app's JWT."""
 
         async def check(request: Request) -> Response:
-            self._check_jwt(_bearer(request))
+            self._check_jwt(bearer(request))
             return await self._answer(request, 0, lambda: endpoint(request))
 
         return check
@@ -92,7 +44,7 @@ class Gate:
         """
 
         async def check(request: Request) -> Response:
-            token = self._token(_bearer(request))
+            token = self._token(bearer(request))
             installation = self._installation(token)
             if free:
                 return await endpoint(request, installation)
@@ -115,7 +67,7 @@ class Gate:
         """
 
         async def check(request: Request) -> Response:
-            token = self._token(_bearer(request))
+            token = self._token(bearer(request))
             installation = self._installation(token)
 
             async def act() -> Response:
@@ -130,6 +82,15 @@ class Gate:
                 return await endpoint(request, repository)
 
             return await self._answer(request, installation.id, act)
+
+        return check
+
+    def for_user(self, endpoint: Callable[[Request, User], Awaitable[Response]]) -> Any:
+        """The endpoint for calls that carry a person's token."""
+
+        async def check(request: Request) -> Response:
+            user = self._user(bearer(request))
+            return await self._answer(request, user.id, lambda: endpoint(request, user))
 
         return check
 
@@ -154,7 +115,7 @@ class Gate:
 
         async def check(request: Request) -> Response:
             try:
-                token = self._token(_password(request))
+                token = self._token(password(request))
                 installation = self._installation(token)
             except Refusal as refusal:
                 challenge = {"www-authenticate": 'Basic realm="GitHub"'} if refusal.status == 401 else {}
@@ -185,10 +146,10 @@ class Gate:
         if token.repository_ids is not None and found.id not in token.repository_ids:
             raise Refusal(404, "Not Found")
         if moved is not None:
-            raise self._redirection(request, moved)
+            raise self.redirection(request, moved)
         return found
 
-    def _redirection(self, request: Request, repository: Repository) -> Refusal:
+    def redirection(self, request: Request, repository: Repository) -> Refusal:
         """The way to a repository that has another name now: by its number, or for git by its name."""
         url = request.url
         rest = url.path.split("/", 4)[4:] if url.path.startswith("/repos/") else []
@@ -220,7 +181,17 @@ class Gate:
         if float(claims.get("exp", 0)) > state.clock().timestamp() + _LONGEST_JWT_SECONDS:
             raise Refusal(401, "'Expiration time' claim ('exp') is too far in the future")
 
+    def _user(self, text: str) -> User:
+        if text in self.state.tokens:
+            raise Refusal(403, "Resource not accessible by integration")
+        known = self.state.logins.find(text)
+        if known is None:
+            raise Refusal(401, "Bad credentials")
+        return known
+
     def _token(self, text: str) -> Token:
+        if self.state.logins.find(text) is not None:
+            raise Refusal(403, "You must authenticate with an installation access token")
         known = self.state.tokens.get(text)
         if known is None or known.expires_at <= self.state.clock():
             raise Refusal(401, "Bad credentials")
@@ -266,22 +237,3 @@ def _asked_tags(request: Request) -> set[str]:
     """The tags of If-None-Match; weak ones count as strong."""
     asked = request.headers.get("if-none-match", "").split(",")
     return {tag.strip().removeprefix("W/") for tag in asked}
-
-
-def _bearer(request: Request) -> str:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme != "Bearer" or not token:
-        raise Refusal(401, "Requires authentication")
-    return token
-
-
-def _password(request: Request) -> str:
-    """The token of Basic authentication, whose user is always `x-access-token`."""
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-    try:
-        user, _, token = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        user, token = "", ""
-    if scheme.lower() != "basic" or user != "x-access-token" or not token:
-        raise Refusal(401, "Requires authentication")
-    return token

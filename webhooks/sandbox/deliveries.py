@@ -14,7 +14,7 @@ import aiohttp
 
 from webhooks.sandbox.state import FORM, DeliveryRecord, State
 
-_ALWAYS = frozenset({"installation", "installation_repositories"})
+_ALWAYS = frozenset({"installation", "installation_repositories", "github_app_authorization"})
 _UNREACHABLE = "failed to connect to host"
 
 
@@ -24,7 +24,7 @@ async def deliver(
     """Sign a payload and post it to the app; what came of it is in the record.
 
     `guid` names an earlier delivery of the same event. To an installation that is suspended or gone nothing
-    is delivered, except the news of that.
+    is delivered, except the news of that; and a person's own news are of no installation.
     """
     raw = json.dumps(payload).encode()
     body = urlencode({"payload": raw.decode()}).encode() if state.content_type == FORM else raw

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from webhooks.sandbox import anchors
-from webhooks.sandbox.access import Refusal, unprocessable
 from webhooks.sandbox.anchors import Hunk, Place, Problem
 from webhooks.sandbox.diffs import read_range
 from webhooks.sandbox.git import FileChange
 from webhooks.sandbox.outdating import follow
+from webhooks.sandbox.refusals import Refusal, unprocessable
 from webhooks.sandbox.state import PullRequest, Repository, Review, ReviewComment, State
 
 LONGEST_BODY = 65536

@@ -53,7 +53,8 @@ class Limits:
 
     def _check_hour(self, key: int) -> None:
         if self._state.rate_window(key).used >= self._state.rate_limit:
-            message = f"API rate limit exceeded for installation ID {key}."
+            whose = "user" if any(key == each.id for each in self._state.users.values()) else "installation"
+            message = f"API rate limit exceeded for {whose} ID {key}."
             docs = "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api"
             raise LimitReached({"message": message, "documentation_url": docs}, {})
 

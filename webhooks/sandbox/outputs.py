@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from webhooks.sandbox.access import Refusal
+from webhooks.sandbox.refusals import Refusal
 
 MOST_ANNOTATIONS = 50
 MOST_ACTIONS = 3

@@ -178,3 +178,8 @@ def _named(repository: Repository) -> Payload:
         "full_name": repository.full_name,
         "private": repository.private,
     }
+
+
+def of_authorization(state: State, *, sender: User) -> Payload:
+    """Of `github_app_authorization`: a person took back what they gave the app."""
+    return {"action": "revoked", "sender": user_shape(state, sender)}

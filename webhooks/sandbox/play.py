@@ -8,13 +8,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from webhooks.sandbox.people.checks import OnChecks
+from webhooks.sandbox.people.logins import OnLogins
 from webhooks.sandbox.people.owners import OnOwned
 from webhooks.sandbox.people.pulls import OnPulls
 from webhooks.sandbox.people.talk import OnTalk
 from webhooks.sandbox.state import State
 
 
-class Sandbox(OnOwned, OnPulls, OnTalk, OnChecks):
+class Sandbox(OnOwned, OnPulls, OnTalk, OnChecks, OnLogins):
     """A GitHub with one app on it."""
 
     @classmethod

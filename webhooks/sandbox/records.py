@@ -186,6 +186,8 @@ class Repository:
     """Numbers of check suites by commit."""
     diffs: dict[tuple[str, str], Diff] = field(default_factory=dict[tuple[str, str], Diff])
     """Three-dot diffs by (base, head) commit; they cannot change, so they are read once."""
+    people: dict[str, str] = field(default_factory=dict[str, str])
+    """Login to permission, of those who were let in to this repository."""
 
     def suite_id(self, head_sha: str, next_id: Callable[[], int]) -> int:
         """The number of a commit's check suite, given on first mention."""

@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from webhooks.sandbox.access import DOCS, Gate, Refusal, refuse
+from webhooks.sandbox.access import Gate
 from webhooks.sandbox.ledger import Ledger
 from webhooks.sandbox.play import Sandbox
+from webhooks.sandbox.refusals import DOCS, Refusal, refuse
 from webhooks.sandbox.routes import (
     apps,
     checks,
@@ -22,10 +23,13 @@ from webhooks.sandbox.routes import (
     contents,
     graphql,
     hooks,
+    oauth,
     packs,
     people,
     pulls,
     reviews,
+    shown,
+    users,
 )
 from webhooks.sandbox.state import State
 from webhooks.serving import listen, serving
@@ -34,7 +38,10 @@ from webhooks.serving import listen, serving
 def create_app(state: State, *, wrap: Callable[[ASGIApp], ASGIApp] | None = None) -> ASGIApp:
     """The API over a state; `wrap` sees what is asked and answered, and none of the faults."""
     gate = Gate(state)
-    parts = (apps, hooks, contents, comparisons, pulls, reviews, comments, checks, graphql, people, packs)
+    parts = (
+        apps, hooks, contents, comparisons, pulls, reviews, comments, checks, graphql, people, packs,
+        oauth, users, shown,
+    )  # fmt: skip
     app = Starlette(
         routes=[route for part in parts for route in part.routes(gate)],
         exception_handlers={Refusal: refuse, 404: _not_found, 405: _not_found},

@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Protocol
 
 from webhooks.sandbox.faults import Fault
+from webhooks.sandbox.logins import Logins
 from webhooks.sandbox.records import (
     AccountType,
     CheckRun,
@@ -120,6 +122,9 @@ class State:
     webhook_secret: str
     webhook_url: str | None
     permissions: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_PERMISSIONS))
+    client_secret: str = "a made-up client secret"  # noqa: S105 - of an app that is made up too
+    callback_urls: list[str] = field(default_factory=list[str])
+    """Where people may be sent once they have logged in: one of these, or a path below one."""
     url: str = "http://github.sandbox"
     """The base of every link; `running` sets it to the address it serves on."""
     diff_file_limit: int = 300
@@ -168,7 +173,7 @@ class State:
     """Numbers of forks that pull requests come from, by lower-case full name."""
     users: dict[str, User] = field(default_factory=dict[str, User])
     collaborators: dict[str, str] = field(default_factory=dict[str, str])
-    """Login to permission (admin, write, read); everybody else has none on private, read on public ones."""
+    """Login to permission (admin, write, read) in every repository; `Repository.people` goes before it."""
     reactions: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     """Reactions of the app's: the number of a comment, and what it thinks of it."""
     deliveries: list[DeliveryRecord] = field(default_factory=list[DeliveryRecord])
@@ -212,6 +217,25 @@ class State:
         if key not in self.forks:
             self.forks[key] = self.next_id()
         return self.forks[key]
+
+    @cached_property
+    def logins(self) -> Logins:
+        """People who log in to the app through GitHub, by the same clock."""
+        return Logins(lambda: self.clock())  # noqa: PLW0108 - tests put another clock in
+
+    def level(self, repository: Repository, login: str) -> str | None:
+        """What somebody may do in a repository because they own it or were let in; None: nothing.
+
+        Everybody reads public ones besides.
+        """
+        if login == repository.owner:
+            return "admin"
+        return repository.people.get(login, self.collaborators.get(login))
+
+    def reached(self, installation: Installation) -> list[Repository]:
+        """The repositories of an installation."""
+        every = self.repositories.values()
+        return [each for each in every if each.installation_id == installation.id]
 
     def shows(self, posted: float) -> bool:
         """Whether what was posted then is in listings already."""

@@ -46,10 +46,33 @@ WHERE
     due.place + (SELECT count(*) FROM live WHERE live.installation = due.installation)
     <= %(per_installation)s
 
+-- name: due_posted
+WITH live AS (
+    SELECT lock, args ->> 'api_key' AS api_key
+    FROM procrastinate_jobs
+    WHERE task_name = 'posted' AND status IN ('todo', 'doing') AND id IS DISTINCT FROM %(ending)s
+),
+
+due AS (
+    SELECT r.id, r.api_key, row_number() OVER (PARTITION BY r.api_key ORDER BY r.created_at, r.id) AS place
+    FROM reviews AS r
+    INNER JOIN posted AS p ON r.id = p.review
+    WHERE
+        r.api_key IS NOT NULL
+        AND r.closed_at IS NULL
+        AND (%(api_key)s::text IS NULL OR r.api_key = %(api_key)s)
+        AND (r.not_before IS NULL OR r.not_before <= now())
+        AND NOT EXISTS (SELECT FROM live WHERE live.lock = 'posted ' || r.id)
+)
+
+SELECT due.id, due.api_key
+FROM due
+WHERE due.place + (SELECT count(*) FROM live WHERE live.api_key = due.api_key) <= %(per_installation)s
+
 -- name: stop_running
 UPDATE procrastinate_jobs SET abort_requested = true
 WHERE lock = %(lock)s AND status = 'doing' AND NOT abort_requested
 
 -- name: running_here
-SELECT id FROM procrastinate_jobs 
-WHERE task_name = 'review' AND status = 'doing' AND worker_id = ANY(%(workers)s)
+SELECT id FROM procrastinate_jobs
+WHERE task_name IN ('review', 'posted') AND status = 'doing' AND worker_id = ANY(%(workers)s)

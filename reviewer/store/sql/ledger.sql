@@ -2,16 +2,16 @@
 SELECT key, entry, used_at < now() - interval '1 day' AS stale
 FROM unnest(%(keys)s::text[]) WITH ORDINALITY AS wanted (key, place)
 JOIN ledger USING (key)
-WHERE installation = %(installation)s
+WHERE tenant = %(tenant)s
 ORDER BY place
 
 -- name: touch
-UPDATE ledger SET used_at = now() WHERE installation = %(installation)s AND key = %(key)s
+UPDATE ledger SET used_at = now() WHERE tenant = %(tenant)s AND key = %(key)s
 
 -- name: store
-INSERT INTO ledger (installation, key, entry, review, repository)
-VALUES (%(installation)s, %(key)s, %(entry)s, %(review)s, %(repository)s)
-ON CONFLICT (installation, key) DO UPDATE SET
+INSERT INTO ledger (tenant, key, entry, review, repository)
+VALUES (%(tenant)s, %(key)s, %(entry)s, %(review)s, %(repository)s)
+ON CONFLICT (tenant, key) DO UPDATE SET
     entry = excluded.entry,
     review = excluded.review,
     repository = excluded.repository,
@@ -22,4 +22,7 @@ ON CONFLICT (installation, key) DO UPDATE SET
 DELETE FROM ledger WHERE used_at < now() - make_interval(days => %(days)s)
 
 -- name: forget
-DELETE FROM ledger WHERE installation = %(installation)s
+DELETE FROM ledger WHERE tenant = %(tenant)s
+
+-- name: forget_reviews
+DELETE FROM ledger WHERE review = ANY(%(reviews)s)

@@ -17,7 +17,7 @@ from reviewer.core.plan import Limits
 from reviewer.core.routing import Models
 from reviewer.job import Job, Ports
 from reviewer.local import LocalBudgets, LocalRates, NoFiles, NoLedger, SystemClock
-from reviewer.ports import BatchDone, Reported, Task, Tell
+from reviewer.ports import BatchDone, Health, Reported, Task, Tell
 
 _PULSE = 0.001  # seconds between two looks at the clock
 
@@ -29,6 +29,9 @@ class Quick:
     model = "quick-1"
     version = "1"
     reads_files = False
+
+    def health(self) -> Health:
+        return Health("ok")
 
     def price(self, model: str, tokens: int) -> float | None:
         return None

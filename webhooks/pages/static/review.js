@@ -1,135 +1,301 @@
-import { SEVERITIES, element, follow, load, money, pill } from "/static/feed.js";
+// The page of one review: it asks for review and diff once, and hears the rest from the stream.
+import { ENDED, SEVERITIES, change, count, duration, element, load, plural } from "/static/elements.js";
+import { Timeline } from "/static/chunks.js";
+import { DiffView } from "/static/diff.js";
+import { THE_END, follow } from "/static/feed.js";
+import { card, withdraw } from "/static/findings.js";
+import { showConnection, showFacts, showHead } from "/static/head.js";
+import { Jump, hold } from "/static/jump.js";
+import { announce, button, notice, sentence, superseded } from "/static/notices.js";
+import { showCoverage, showPlanned, showTotals } from "/static/totals.js";
 
-const id = document.querySelector("main").dataset.review;
+const FRAME = 25; // milliseconds of a frame that go into events
+const PATIENCE = 1_500; // milliseconds findings wait for the diff they belong into
+const RECENT = 15_000; // milliseconds: what is younger came while somebody looked on
+
+const main = document.querySelector("main");
+const id = main.dataset.review;
 const get = (name) => document.getElementById(name);
-const files = new Map();
-const found = new Map();
-const chunks = new Map();
-const totals = { status: "queued", counts: {}, extra: [] };
+const here = `/reviews/${encodeURIComponent(id)}`;
 
-function prose(text) {
-  // `code` spans and fenced blocks; everything else is text
-  return text.split(/(```[\s\S]*?```)/).flatMap((part) => {
-    if (part.startsWith("```")) return [element("pre", {}, part.replace(/^```[^\n]*\n?|\n?```$/g, ""))];
-    return part.trim().split(/\n{2,}/).filter(Boolean).map((paragraph) => element("p", {},
-      ...paragraph.split(/(`[^`]+`)/).map((piece) =>
-        (piece.startsWith("`") && piece.length > 2 ? element("code", {}, piece.slice(1, -1)) : piece))));
-  });
+const page = { review: null, status: "queued", begin: null, end: null, first: null, changed: null, coverage: null,
+  tokens: 0, calls: 0, cost: null, told: false };
+const findings = new Map(); // id -> { finding, made, stands }
+const queue = [];
+const timeline = new Timeline(get);
+const diff = new DiffView(get("diff"), get("files-links"), `${here}/diff`);
+const jump = new Jump(get, (made) => diff.reveal(made));
+let placing = true; // not while the diff is on its way
+let asked = false;
+let frame = null;
+let kept = false;
+let resumes = null;
+
+const over = () => ENDED.has(page.status);
+
+// What is heard again of a review that has ended does not set it running
+const past = (status) => over() && !ENDED.has(status);
+
+function become(status) {
+  if (past(status)) return;
+  page.status = status;
+  main.dataset.state = status;
+  if (status !== "postponed") { resumes = null; notice("postponed"); }
+  buttons();
+  facts();
 }
 
-function addFinding(finding) {
-  if (found.has(finding.id)) return;
-  if (!files.has(finding.path)) {
-    const section = element("section", {}, element("h3", { class: "file" }, finding.path));
-    files.set(finding.path, section);
-    const after = [...files.keys()].sort().find((path) => path > finding.path && files.get(path).isConnected);
-    get("findings").insertBefore(section, after ? files.get(after) : null);
+function buttons() {
+  const may = page.review?.may_act ?? false;
+  get("cancel").hidden = !may || over();
+  get("again").hidden = !may || !over();
+}
+
+function facts() {
+  if (page.review) showFacts(get, page.review, page.status);
+}
+
+function head() {
+  showHead(get, page.review, here);
+  become(over() ? page.status : page.review.status);
+}
+
+function seconds() {
+  if (!page.begin) return null;
+  return Math.max(0, ((page.end ?? Date.now() - (timeline.skew ?? 0)) - page.begin) / 1_000);
+}
+
+function totals() {
+  const counts = {};
+  for (const { finding, stands } of findings.values()) {
+    if (stands) counts[finding.severity] = (counts[finding.severity] ?? 0) + 1;
   }
-  const line = finding.line ?? 0;
-  const card = element("article", { class: "finding fresh", "data-line": line },
-    element("div", { class: "row" },
-      element("strong", {}, finding.title), pill(finding.severity, finding.severity)),
-    finding.quote.trim() ? element("pre", {}, `${finding.line ?? ""} ${finding.side === "LEFT" ? "-" : "|"} ${finding.quote}`) : null,
-    ...prose(finding.message),
-    finding.suggestion === null ? null : element("pre", {}, finding.suggestion.split("\n").map((l) => `+ ${l}`).join("\n")),
-    element("p", { class: "quiet" }, `${finding.category} · confidence ${finding.confidence} · ${finding.source}`));
-  const section = files.get(finding.path);
-  const next = [...section.querySelectorAll("article")].find((other) => Number(other.dataset.line) > line);
-  section.insertBefore(card, next ?? null);
-  setTimeout(() => card.classList.remove("fresh"), 3000);
-  found.set(finding.id, card);
-  totals.counts[finding.severity] = (totals.counts[finding.severity] ?? 0) + 1;
-  get("none").hidden = true;
+  const chunks = timeline.counts();
+  const said = over() ? page.review : null;
+  showTotals(get("totals"), {
+    counts: findings.size ? counts : said?.by_severity ?? {}, coverage: page.coverage, changed: page.changed,
+    first: said?.first_finding_seconds ?? page.first, seconds: seconds(), tokens: said?.tokens || page.tokens,
+    cost: said?.cost ?? page.cost, calls: page.calls, over: over(),
+    done: (chunks.done ?? 0) + (chunks.known ?? 0), total: timeline.rows.size });
+  const standing = SEVERITIES.reduce((sum, severity) => sum + (counts[severity] ?? 0), 0);
+  const none = page.told && page.status === "completed" && !standing;
+  get("none").hidden = !none;
+  if (none) {
+    get("none").textContent = page.coverage
+      ? `Nothing found. ${plural(page.coverage.reviewed, "changed line")} read.` : "Nothing found.";
+  }
+  get("files-count").textContent = diff.files.size;
+  jump.count();
 }
 
-function planChunk(chunk) {
-  if (chunks.has(chunk.id)) return;
-  const part = chunk.parts > 1 ? ` part ${chunk.part} of ${chunk.parts}` : "";
-  const status = element("span", { class: "quiet" }, "waiting");
-  get("chunks").append(element("li", {}, `${chunk.path}${part} `,
-    element("span", { class: "quiet" }, `lines ${chunk.lines.join("-")} `), status));
-  chunks.set(chunk.id, status);
+function found({ finding, at }) {
+  if (findings.has(finding.id)) return;
+  const fresh = !over() && Date.now() - Date.parse(at) < RECENT;
+  const made = card(finding, fresh);
+  findings.set(finding.id, { finding, made, stands: true });
+  page.first ??= page.begin ? Math.max(0, (Date.parse(at) - page.begin) / 1_000) : null;
+  diff.place(finding, made);
+  if (fresh) announce(finding.severity, findings.size);
+  if (location.hash === `#finding-${finding.id}`) jump.arrive(made);
 }
 
-function mark(chunk, text, kind) {
-  const status = chunks.get(chunk);
-  if (status) { status.textContent = text; status.className = kind; }
+function withdrawn({ id: gone, reason }) {
+  const known = findings.get(gone);
+  if (!known) return;
+  known.stands = false;
+  withdraw(known.made, reason);
+  diff.recount(known.finding.path);
 }
 
-function skip(rows) {
-  if (rows.length) get("skipped").replaceChildren(...rows.map((row) => element("li", {}, row)));
+function bought({ usage, cost, source }) {
+  if (!usage) return;
+  page.tokens += usage.input + usage.cached + usage.cache_writes + usage.output;
+  if (source !== "ledger" && cost !== null) page.cost = (page.cost ?? 0) + cost;
 }
 
-function gaps(file) {
-  const lines = (count) => (count ? `${count} of ${file.changed_lines} changed lines not reviewed, ` : "");
-  return Object.entries(file.not_reviewed).map(([reason, count]) => `${file.path}: ${lines(count)}${reason}`)
-    .concat(file.trimmed ? [`${file.path}: ${file.trimmed} lines too long to be shown whole`] : []);
+function postponed({ reason, wait, at, chunks_left }) {
+  if (past("postponed")) return;
+  become("postponed");
+  resumes = Date.parse(at) + 1_000 * wait;
+  const left = element("span", { class: "countdown" });
+  notice("postponed", "", element("strong", {}, "Waiting: "), `${sentence(reason)} ${plural(chunks_left, "chunk")} to go; `, left);
+  countdown();
 }
 
-function showTotals() {
-  const counts = SEVERITIES.filter((s) => totals.counts[s]).map((s) => pill(`${totals.counts[s]} ${s}`, s));
-  get("totals").replaceChildren(pill(totals.status, totals.status), ...counts,
-    element("span", { class: "quiet" }, totals.extra.join(" · ")));
+function countdown() {
+  const left = get("notices").querySelector(".countdown");
+  if (!left || resumes === null) return;
+  const rest = Math.round((resumes - (Date.now() - (timeline.skew ?? 0))) / 1_000);
+  left.textContent = rest > 0 ? `it goes on in ${duration(rest)}.` : "it goes on any moment.";
 }
 
 const heard = {
-  "review.started": (e) => {
-    totals.status = "running";
-    totals.extra = [`reviewed with ${e.model ?? e.engine}`];
-    get("notice").hidden = !e.notice;
-    get("notice").textContent = e.notice ?? "";
+  "review.started": (event) => {
+    page.begin ??= Date.parse(event.at);
+    timeline.start(event.at);
+    const { review } = page;
+    Object.assign(review, { engine: event.engine, model: event.model, started_at: review.started_at ?? event.at });
+    become("running");
+    notice("engine", "", ...(event.notice ? [event.notice] : []));
   },
-  "review.planned": (e) => {
-    e.chunks.forEach(planChunk);
-    skip(e.skipped.map((file) => `${file.path}: ${file.reason}`));
+  "review.planned": (event) => {
+    page.changed = event.changed_lines;
+    showPlanned(get, event);
+    if (!asked) showDiff();
   },
-  "chunk.started": (e) => mark(e.chunk, `reviewing… ${e.model}${e.route ? ` (${e.route})` : ""}`, "reviewing"),
-  "chunk.progress": (e) => mark(e.chunk, `reviewing… ${e.output_tokens} tokens`, "reviewing"),
-  "chunk.retrying": (e) => mark(e.chunk,
-    `attempt ${e.attempt} did not do: ${e.model ?? "again"}${e.wait ? ` in ${e.wait.toFixed(1)} s` : ""}`, "medium"),
-  "chunk.completed": (e) => mark(e.chunk,
-    `${e.findings} finding${e.findings === 1 ? "" : "s"}${e.source === "ledger" ? ", known from before" : ""}`, "done"),
-  "chunk.failed": (e) => mark(e.chunk, `not reviewed: ${e.reason}`, "failed"),
-  finding: (e) => addFinding(e.finding),
-  "finding.withdrawn": (e) => found.get(e.id)?.classList.add("withdrawn"),
-  "review.postponed": (e) => {
-    totals.status = "postponed";
-    totals.extra = [`${e.chunks_done} chunks done, ${e.chunks_left} left, goes on in ${Math.round(e.wait)} s`];
-    get("notice").hidden = false;
-    get("notice").textContent = e.reason;
+  finding: found,
+  "finding.withdrawn": withdrawn,
+  "chunk.completed": bought,
+  "chunk.failed": bought,
+  "review.postponed": postponed,
+  "review.completed": (event) => {
+    Object.assign(page, { coverage: event.coverage, calls: event.calls });
+    showCoverage(get, event.coverage);
+    become("completed");
   },
-  "review.completed": (e) => {
-    totals.status = "completed";
-    totals.extra = [`${e.coverage.reviewed} of ${e.coverage.changed_lines} changed lines reviewed`,
-      `${e.seconds.toFixed(1)} s`,
-      e.usage.output ? `${e.calls} calls, ${e.usage.input + e.usage.cached + e.usage.cache_writes + e.usage.output} tokens` : "",
-      money(e.cost)].filter(Boolean);
-    skip(e.coverage.files.flatMap(gaps));
-    get("none").textContent = "Nothing found.";
+  "review.failed": (event) => {
+    become("failed");
+    notice("failed", "bad", element("strong", {}, "The review failed: "), `${sentence(event.reason)} ${event.next}`);
   },
-  "review.failed": (e) => {
-    totals.status = "failed";
-    get("notice").hidden = false;
-    get("notice").textContent = `${e.reason} ${e.next}`;
+  "review.superseded": (event) => { become("superseded"); superseded(event.by, page.review); },
+  "review.cancelled": (event) => {
+    become("cancelled");
+    notice("cancelled", "", element("strong", {}, "Cancelled: "), event.reason);
   },
-  "review.superseded": (e) => {
-    totals.status = "superseded";
-    totals.extra = [`by ${e.by.slice(0, 7)}`];
-  },
-  "review.cancelled": (e) => {
-    totals.status = "cancelled";
-    totals.extra = [e.reason];
+  "stream.expired": (event) => {
+    notice("expired", "", event.reason ?? "Some events of this review are no longer kept.");
+    if (!asked) showDiff();
+    refresh();
   },
 };
 
-try {
-  const review = await load(`/reviews/${id}`);
-  document.title = `${review.repository}#${review.pull_request} · Sluice`;
-  get("head").replaceChildren(
-    element("h1", {}, review.title),
-    element("p", { class: "quiet" }, element("a", { href: review.url }, `${review.repository}#${review.pull_request}`),
-      ` at ${review.head_sha.slice(0, 7)}`));
-  follow(`/reviews/${id}/events`, (type, event) => { heard[type]?.(event); showTotals(); });
-} catch (error) {
-  get("head").replaceChildren(element("h1", {}, error.message));
+function apply([type, event]) {
+  if (type.startsWith("chunk.") || type === "review.planned") timeline.hear(type, event);
+  else if (event.at) timeline.time(event.at);
+  heard[type]?.(event);
+  if (ENDED.has(type.replace("review.", ""))) Object.assign(page, { told: true, end: Date.parse(event.at) });
 }
+
+// A replay of thousands of events goes on over frames
+function flush() {
+  frame = null;
+  if (!placing) return;
+  hold(() => {
+    const begin = performance.now();
+    while (queue.length && placing && performance.now() - begin < FRAME) apply(queue.shift());
+    totals();
+    if (page.told && !queue.length) timeline.end();
+    else timeline.draw();
+  });
+  if (queue.length && placing) schedule();
+  else main.dataset.caught = "up";
+}
+
+function schedule() { frame ??= requestAnimationFrame(flush); }
+
+async function refresh() {
+  page.review = await load(here).catch(() => page.review);
+  head();
+  schedule();
+}
+
+// Asked for once the review is planned: before that there is none
+async function showDiff() {
+  asked = true;
+  placing = false;
+  setTimeout(place, PATIENCE);
+  try {
+    const shown = await load(`${here}/diff`);
+    kept = true;
+    notice("diff");
+    hold(() => diff.show(shown));
+    const lines = shown.files.reduce((sum, file) => [sum[0] + file.added, sum[1] + file.removed], [0, 0]);
+    get("diff-words").replaceChildren(`${plural(shown.files.length, "file")} `,
+      element("span", { class: "plus" }, `+${count(lines[0])}`), " ", element("span", { class: "minus" }, `−${count(lines[1])}`));
+  } catch (error) {
+    if (!get("diff").querySelector(".file")) diff.show(null);
+    const missing = error.status === 404;
+    if (missing && over()) {
+      notice("diff", "", "The diff of this review is not kept. Findings are shown by file, each with the line it is about.");
+    }
+    if (!missing) notice("diff", "bad", `The diff did not come: ${error.message} `, button("Try again", showDiff));
+  }
+  get("diff").setAttribute("aria-busy", "false");
+  main.classList.toggle("no-diff", !kept);
+  place();
+}
+
+function place() {
+  placing = true;
+  schedule();
+}
+
+function bare() {
+  get("diff").replaceChildren();
+  get("diff").setAttribute("aria-busy", "false");
+  main.classList.add("no-diff");
+}
+
+function connection(name, reason) {
+  showConnection(get, name, over() || reason === THE_END);
+  if (name !== "closed") return;
+  if (reason !== THE_END) notice("stream", "", reason);
+  if (!asked && !queue.some(([type]) => type === "review.planned")) bare();
+}
+
+async function act(path, done) {
+  try {
+    await done(await change(`${here}/${path}`));
+    notice("act");
+  } catch (error) { notice("act", "bad", error.message); }
+}
+
+function wire() {
+  get("cancel").addEventListener("click", () => get("confirm").showModal());
+  get("confirm").addEventListener("close", () => {
+    if (get("confirm").returnValue === "cancel") act("cancel", () => { get("cancel").disabled = true; });
+    get("confirm").returnValue = "";
+  });
+  get("again").addEventListener("click", () => act("again", ({ review, reason }) => {
+    if (review) location.assign(`/r/${encodeURIComponent(review)}`);
+    else throw new Error(reason ?? "It was not started again.");
+  }));
+  const wide = matchMedia("(min-width: 64rem)");
+  const shape = () => { get("files").open = wide.matches; };
+  wide.addEventListener("change", shape);
+  shape();
+  get("wrap").addEventListener("change", () => {
+    get("diff").classList.toggle("wrap", get("wrap").checked);
+    for (const box of get("diff").querySelectorAll(".lines")) box.tabIndex = get("wrap").checked ? -1 : 0;
+  });
+  setInterval(() => {
+    if (over() || document.hidden || !page.begin) return;
+    timeline.draw();
+    countdown();
+  }, 250);
+  setInterval(() => { if (!over() && page.review) totals(); }, 1_000);
+}
+
+async function open() {
+  try {
+    page.review = await load(here);
+  } catch (error) {
+    main.dataset.state = error.status === 404 ? "missing" : "error";
+    get("title").textContent = error.status === 404 ? "There is no such review" : "The review did not come";
+    get("where").replaceChildren(element("a", { href: "/" }, "All reviews"));
+    get("facts").replaceChildren(...(error.status === 404
+      ? ["It may have been removed, or your access does not cover it."]
+      : [`${error.message} `, button("Try again", () => location.reload())]));
+    return;
+  }
+  if (page.review.started_at) page.begin = Date.parse(page.review.started_at);
+  if (page.review.finished_at) page.end = Date.parse(page.review.finished_at);
+  head();
+  for (const name of ["timeline", "coverage"]) get(name).open = !over() && matchMedia("(min-width: 64rem)").matches;
+  if (over()) showDiff();
+  const hear = (type, event) => { queue.push([type, event]); schedule(); };
+  follow(`${here}/events`, { hear, state: connection, end: refresh });
+}
+
+wire();
+await open();

@@ -72,7 +72,7 @@ class OnOwned(Acting):
     async def uninstall(self, account: str, *, by: str = "octocat") -> DeliveryRecord:
         """Take the app from an account; its tokens are worth nothing any more."""
         installation = self.find_installation(account)
-        lost = self._repositories(installation)
+        lost = self.state.reached(installation)
         del self.state.installations[installation.id]
         for repository in lost:
             del self.state.repositories[repository.full_name.lower()]
@@ -110,10 +110,6 @@ class OnOwned(Acting):
             found = Installation(state.next_id(), owner, dict(DEFAULT_PERMISSIONS), now, now)
             state.installations[found.id] = found
         return found
-
-    def _repositories(self, installation: Installation) -> list[Repository]:
-        every = self.state.repositories.values()
-        return [each for each in every if each.installation_id == installation.id]
 
     def _move(self, repository: Repository, full_name: str) -> None:
         state = self.state

@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from webhooks.sandbox.access import Gate, Refusal, read_object
+from webhooks.sandbox.access import Gate
+from webhooks.sandbox.refusals import Refusal, read_object
 from webhooks.sandbox.routes.pages import cut, page
 from webhooks.sandbox.shapes import app_shape, installed_shape, repository_shape, token_shape
-from webhooks.sandbox.state import Installation, Repository, State, Token
+from webhooks.sandbox.state import Installation, State, Token
 
 
 def routes(gate: Gate) -> list[Route]:
@@ -33,13 +34,17 @@ def routes(gate: Gate) -> list[Route]:
         return JSONResponse(token_shape(token), status_code=201)
 
     async def of_repository(request: Request) -> Response:
-        repository = state.find_repository(request.path_params["owner"], request.path_params["repo"])
+        owner, name = request.path_params["owner"], request.path_params["repo"]
+        repository = state.find_repository(owner, name)
+        moved = None if repository else state.find_moved(owner, name)
+        if moved is not None:
+            raise gate.redirection(request, moved)
         if repository is None:
             raise Refusal(404, "Not Found")
         return JSONResponse(installed_shape(state, state.installations[repository.installation_id]))
 
     async def repositories(request: Request, installation: Installation) -> Response:
-        found = _reached(state, installation)
+        found = state.reached(installation)
         shown, links = cut(state, request, [repository_shape(state, each) for each in found])
         body = {"total_count": len(found), "repository_selection": "all", "repositories": shown}
         return JSONResponse(body, headers=links)
@@ -82,13 +87,9 @@ def _token(state: State, installation: Installation, body: dict[str, Any]) -> To
         if any(permissions.get(name) not in {level, "write"} for name, level in asked.items()):
             raise Refusal(422, "The permissions requested are not granted to this installation.")
         permissions = asked
-    reached = _reached(state, installation)
+    reached = state.reached(installation)
     ids = {each.id for each in reached if each.name in set(body.get("repositories") or [])}
     ids |= set(body.get("repository_ids") or [])
     if ids - {each.id for each in reached}:
         raise Refusal(422, "There is at least one repository that does not exist or is not accessible.")
     return state.issue_token(installation, permissions, frozenset(ids) if ids else None)
-
-
-def _reached(state: State, installation: Installation) -> list[Repository]:
-    return [each for each in state.repositories.values() if each.installation_id == installation.id]

@@ -9,9 +9,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from webhooks.sandbox import git
-from webhooks.sandbox.access import Gate, Refusal, read_object
+from webhooks.sandbox.access import Gate
 from webhooks.sandbox.echoes import tell_check
 from webhooks.sandbox.outputs import read_actions, read_annotations, read_texts
+from webhooks.sandbox.refusals import Refusal, read_object
 from webhooks.sandbox.routes.pages import cut, page
 from webhooks.sandbox.shapes import check_shape, time_shape
 from webhooks.sandbox.state import CheckRun, Repository, State

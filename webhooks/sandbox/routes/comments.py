@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from webhooks.sandbox.access import Gate, Refusal, read_object
+from webhooks.sandbox.access import Gate
 from webhooks.sandbox.drafts import ALONE, check_body, check_draft, check_open_to_reviews, place_comments
 from webhooks.sandbox.echoes import tell_comment, tell_remark, tell_review
+from webhooks.sandbox.refusals import Refusal, read_object
 from webhooks.sandbox.replies import make_reply, make_review
 from webhooks.sandbox.routes.pages import page
 from webhooks.sandbox.shapes import comment_shape, remark_shape

@@ -9,8 +9,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from webhooks.sandbox import git
-from webhooks.sandbox.access import Gate, Refusal
+from webhooks.sandbox.access import Gate
 from webhooks.sandbox.diffs import read_range
+from webhooks.sandbox.refusals import Refusal
 from webhooks.sandbox.routes.pages import cut
 from webhooks.sandbox.shapes import commit_shape, file_shape
 from webhooks.sandbox.state import Repository, State

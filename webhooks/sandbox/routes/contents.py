@@ -9,8 +9,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from webhooks.sandbox import git
-from webhooks.sandbox.access import Gate, Refusal
+from webhooks.sandbox.access import Gate
 from webhooks.sandbox.git import TreeEntry
+from webhooks.sandbox.refusals import Refusal
 from webhooks.sandbox.shapes import blob_shape, content_shape, full_repository_shape
 from webhooks.sandbox.shapes.contents import SYMLINK
 from webhooks.sandbox.state import Repository

@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from webhooks.sandbox.access import Gate, Refusal, read_object
+from webhooks.sandbox.access import Gate
 from webhooks.sandbox.documents import BadDocument, Field, parse
 from webhooks.sandbox.echoes import tell_thread
+from webhooks.sandbox.refusals import Refusal, read_object
 from webhooks.sandbox.shapes import thread_id, time_shape
 from webhooks.sandbox.state import Installation, PullRequest, Repository, ReviewComment, State
 

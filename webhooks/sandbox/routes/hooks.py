@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from webhooks.sandbox.access import Gate, Refusal
+from webhooks.sandbox.access import Gate
 from webhooks.sandbox.deliveries import redeliver
+from webhooks.sandbox.refusals import Refusal
 from webhooks.sandbox.shapes import delivery_shape, whole_delivery_shape
 from webhooks.sandbox.state import DeliveryRecord, State
 

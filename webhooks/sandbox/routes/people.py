@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from webhooks.sandbox.access import Gate, Refusal, read_object
+from webhooks.sandbox.access import Gate
+from webhooks.sandbox.refusals import Refusal, read_object
 from webhooks.sandbox.shapes import permission_shape, time_shape, user_shape
 from webhooks.sandbox.state import Repository
 
@@ -22,7 +23,7 @@ def routes(gate: Gate) -> list[Route]:
         user = state.users.get(login)
         if user is None:
             raise Refusal(404, f"{login} is not a user")
-        level = state.collaborators.get(login, "none" if repository.private else "read")
+        level = state.level(repository, login) or ("none" if repository.private else "read")
         return JSONResponse(permission_shape(state, user, level))
 
     async def react(request: Request, repository: Repository) -> Response:

@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from webhooks.sandbox.access import Gate, Refusal
+from webhooks.sandbox.access import Gate
 from webhooks.sandbox.diffs import read_diff
+from webhooks.sandbox.refusals import Refusal
 from webhooks.sandbox.routes.pages import page
 from webhooks.sandbox.shapes import file_shape, listed_pull_shape, pull_shape
 from webhooks.sandbox.state import PullRequest, Repository

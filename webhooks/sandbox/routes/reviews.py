@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from webhooks.sandbox.access import Gate, Refusal, read_object, unprocessable
+from webhooks.sandbox.access import Gate
 from webhooks.sandbox.drafts import IN_REVIEW, check_body, check_draft, check_open_to_reviews, place_comments
 from webhooks.sandbox.echoes import tell_review
+from webhooks.sandbox.refusals import Refusal, read_object, unprocessable
 from webhooks.sandbox.routes.pages import page
 from webhooks.sandbox.shapes import comment_shape, review_shape
 from webhooks.sandbox.state import PullRequest, Repository, Review, State

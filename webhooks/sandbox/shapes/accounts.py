@@ -47,10 +47,29 @@ def author_shape(state: State, user: User, association: str) -> dict[str, Any]:
 
 def permission_shape(state: State, user: User, level: str) -> dict[str, Any]:
     """What somebody may do in a repository."""
-    rank = ("none", "read", "triage", "write", "maintain", "admin").index(level)
-    may = {name: rank > at for at, name in enumerate(("pull", "triage", "push", "maintain", "admin"))}
-    who = {**user_shape(state, user), "role_name": level, "permissions": may}
+    who = {**user_shape(state, user), "role_name": level, "permissions": may_shape(level)}
     return {"permission": level, "role_name": level, "user": who}
+
+
+def may_shape(level: str) -> dict[str, bool]:
+    """A permission as what it permits."""
+    rank = ("none", "read", "triage", "write", "maintain", "admin").index(level)
+    return {name: rank > at for at, name in enumerate(("pull", "triage", "push", "maintain", "admin"))}
+
+
+def person_shape(state: State, user: User) -> dict[str, Any]:
+    """An account as it reads itself; of a profile the sandbox keeps nothing."""
+    unknown = ("name", "company", "location", "email", "hireable", "bio")
+    counts = ("public_repos", "public_gists", "followers", "following")
+    return {
+        **user_shape(state, user),
+        "user_view_type": "public",
+        "blog": "",
+        **dict.fromkeys(unknown, None),
+        **dict.fromkeys(counts, 0),
+        "created_at": SINCE,
+        "updated_at": SINCE,
+    }
 
 
 def app_shape(state: State) -> dict[str, Any]:

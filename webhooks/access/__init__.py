@@ -1,0 +1,1 @@
+"""Who calls, what they may see and do, and how people log in."""

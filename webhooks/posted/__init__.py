@@ -1,0 +1,1 @@
+"""Reviews of diffs that are posted."""
