@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO_ARGS ?=
+TEST_ARGS ?=
 SOAK_ARGS ?=
 
 # What we are compared with lives in an environment of its own, and needs a newer Python
@@ -18,7 +19,7 @@ LITELLM := 1.108.5
 PROXY := .venv-litellm
 PROXY_READY := $(PROXY)/.ready-$(LITELLM)
 
-.PHONY: help demo test check format bench bench-peers compatibility soak clean
+.PHONY: help demo test pictures check format bench bench-peers compatibility soak clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -27,7 +28,10 @@ demo: $(READY) ## Run the whole app against a stand-in GitHub (DEMO_ARGS=--once 
 	@$(BIN)/sluice demo $(DEMO_ARGS)
 
 test: $(READY) ## Run the test suite
-	@$(BIN)/python -m pytest -q -n 4 --dist worksteal
+	@$(BIN)/python -m pytest -q -n 4 --dist worksteal $(TEST_ARGS)
+
+pictures: $(READY) ## Make the README's pictures of the dashboard anew, in a browser
+	@$(BIN)/python -m pytest -q --require-browser --pictures .github tests/browser
 
 check: $(READY) ## Lint, format, types, import contracts
 	@echo "ruff check" && $(BIN)/ruff check .

@@ -25,6 +25,13 @@ hypothesis.settings.register_profile("sluice", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("sluice")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--require-browser", action="store_true", help="fail where no browser is installed")
+    parser.addoption(
+        "--pictures", help="folder for pictures of the dashboard, which the browser's tests make"
+    )
+
+
 def _in_server(url: str, statement: sql.Composed) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(statement)

@@ -14,11 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from tests.fakes.claude import Answer, ScriptedClaude
+from tests.fakes.shop import findings_in
 from webhooks.sandbox import sample
 
 PROJECT = Path(__file__).parents[2]
@@ -30,61 +31,11 @@ WIDTH = 110
 FINDING = re.compile(r"^ (?:CRITICAL|HIGH|MEDIUM|LOW)  \S+:\d", re.IGNORECASE)
 SHOWN = re.compile(r"^Sluice reviews|^\d+ files, |changed lines reviewed|^not reviewed|^attempt \d")
 
-# How a changed line begins, how bad it is, and what is wrong there; a prompt without the line tells nothing
-FAULTS = (
-    ("    return pickle.loads(cookie)", "critical", "security", "A cookie can run any code on the server"),
-    (
-        "        stock_ok = reserve(",
-        "critical",
-        "bug",
-        "The coroutine is not awaited, so stock is always there",
-    ),
-    (
-        '        f"SELECT id FROM orders',
-        "critical",
-        "security",
-        "SQL is put together from the customer's name",
-    ),
-    ('    subprocess.run(f"pandoc', "critical", "security", "A customer's name reaches the shell"),
-    ("    return hashlib.md5(", "high", "security", "Passwords are hashed with unsalted MD5"),
-    (
-        "    assert user.id == account.owner",
-        "high",
-        "security",
-        "The check of the owner is gone under python -O",
-    ),
-    ("\t\treturn true", "high", "concurrency", "The mutex stays locked after the last piece"),
-    ("    return orders[start : start + PAGE_SIZE - 1]", "medium", "bug", "Each page loses its last order"),
-    ("  for (let i = 0; i <= items.length; i++) {", "high", "bug", "The loop reads one item past the end"),
-    ("  element.innerHTML = ", "high", "security", "A name can bring a script into the page"),
-    ("rm -rf $build_dir/*", "critical", "bug", "Without a second argument this empties the root folder"),
-)
-
 
 def answer(body: dict[str, Any]) -> Answer:
     """What Claude finds in the part of the change that it was shown, whatever model was asked."""
     shown = str(body["messages"][0]["content"])
-    return Answer.findings(*_seen(shown), delay=SECONDS_A_TOKEN)
-
-
-def _seen(shown: str) -> Iterator[dict[str, Any]]:
-    for begin, severity, category, title in FAULTS:
-        found = re.search(rf"^R(\d+) +\+({re.escape(begin)}.*)$", shown, re.MULTILINE)
-        if found is None:
-            continue
-        yield {
-            "path": re.findall(r'^<diff-\w+ path="([^"]+)"', shown[: found.start()], re.MULTILINE)[-1],
-            "side": "RIGHT",
-            "line": int(found[1]),
-            "end_line": None,
-            "quote": found[2],
-            "severity": severity,
-            "category": category,
-            "title": title,
-            "message": "Scripted.",
-            "suggestion": None,
-            "confidence": "high",
-        }
+    return Answer.findings(*findings_in(shown), delay=SECONDS_A_TOKEN)
 
 
 async def lines_of(folder: Path, range_: str, url: str) -> AsyncIterator[str]:
