@@ -47,6 +47,7 @@ bench: $(READY) ## Measure speed and memory against their targets
 	@$(BIN)/python -m tests.benchmarks.chunking
 	@$(BIN)/python -m tests.benchmarks.streaming
 	@$(BIN)/python -m tests.benchmarks.deliveries
+	@$(BIN)/python -m tests.benchmarks.subscribers
 
 bench-peers: $(READY) $(PEERS_READY) ## Give PR-Agent the same diffs and deliveries, and count
 	@$(BIN)/python -m tests.benchmarks.peers $(PEERS)/bin/python
