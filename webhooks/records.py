@@ -176,6 +176,8 @@ async def end_review(
 
 async def end_unshown(connection: AsyncConnection, reviews: Sequence[str]) -> set[str]:
     """Note the end of reviews that GitHub shows nothing of: nothing is left to do. Gives which they were."""
+    # First theirs alone: a statement that waited for one would not see the intent it waited for
+    await connection.execute(query(*_SQL, "hold_reviews"), {"reviews": list(reviews)})
     cursor = await connection.execute(query(*_SQL, "end_unshown"), {"reviews": list(reviews)})
     return {row[0] for row in await cursor.fetchall()}
 

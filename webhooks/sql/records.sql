@@ -81,6 +81,9 @@ UPDATE reviews SET ended_at = now(), verdict = %(verdict)s
 WHERE id = %(review)s AND run = %(run)s AND ended_at IS NULL
 RETURNING id
 
+-- name: hold_reviews
+SELECT 1 FROM reviews WHERE id = ANY(%(reviews)s) ORDER BY id FOR UPDATE
+
 -- name: end_unshown
 UPDATE reviews SET run = run + 1, ended_at = now(), closed_at = now()
 WHERE
