@@ -11,6 +11,7 @@ from reviewer.core.events import Event, ReviewCancelled, ReviewSuperseded
 from reviewer.errors import ForgeError, ForgeRefused, StoreUnavailable
 from reviewer.grace import beside
 from webhooks.attempts import Again, Attempt
+from webhooks.boundary import bounded
 from webhooks.check_run import verdict_json, verdict_of
 from webhooks.lease import Lease, LeaseLost
 from webhooks.news import PullRequestChanged
@@ -27,9 +28,6 @@ from webhooks.records import (
 )
 from webhooks.review_run import Means, ReviewRun
 from webhooks.wishes import give_up_looking, postpone
-
-MOST_RUNS = 20
-"""A review that began so often and never ended takes its workers down."""
 
 LOOK_SECONDS = 30.0
 WATCH_SECONDS = 0.5
@@ -82,7 +80,12 @@ class PullReviews:
         try:
             if not review.ended:
                 if review.generation == row.generation:
-                    await self._perform(lease, review)
+                    await bounded(
+                        ReviewRun(self._means, review, lease),
+                        review=review.id,
+                        number=lease.run,
+                        next_="Push again when that is mended, or choose `Review again`.",
+                    )
                 else:
                     await self._retire(row, lease, review)
             await self._close(lease, review)
@@ -92,20 +95,6 @@ class PullReviews:
             await self._put_off(review, error)
             return False
         return True
-
-    async def _perform(self, lease: Lease, review: Review) -> None:
-        run = ReviewRun(self._means, review, lease)
-        if lease.run > MOST_RUNS:
-            await run.fail("it ended its worker again and again", "The log of Sluice says more.")
-            return
-        try:
-            await run.perform()
-        except (Again, LeaseLost, StoreUnavailable):
-            raise
-        except Exception as error:  # noqa: BLE001 - the job's boundary: the review ends, whatever happens
-            _log.exception("review failed by a fault of Sluice", review=review.id)
-            fault = f"a fault of Sluice itself ({type(error).__name__}); its log says more"
-            await run.fail(fault, "Push again when that is mended, or choose `Review again`.")
 
     async def _end_unshown(self, row: PullRequestRow, reviews: list[Review]) -> set[str]:
         """End what nobody wants any more and GitHub shows nothing of, as a burst of pushes leaves it."""

@@ -18,12 +18,12 @@ from reviewer.grace import beside
 from reviewer.store.database import Database
 from reviewer.store.feed import Filter
 from tests.pull_requests import Desk, desk, opened
+from webhooks.boundary import MOST_RUNS
 from webhooks.lease import LeasedFeed, LeaseLost, PostedLease
 from webhooks.posted import attendance
 from webhooks.posted.attendance import Attendance
 from webhooks.posted.reviews import Post, Posted, end_posted
 from webhooks.posted.run import PostedReviews
-from webhooks.pull_review import MOST_RUNS
 from webhooks.records import begin_run, put_off
 from webhooks.review_run import Means
 

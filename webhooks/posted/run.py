@@ -16,10 +16,10 @@ from reviewer.job import Job, Outcome
 from reviewer.local import NoFiles
 from reviewer.store.database import Database
 from webhooks.attempts import Again, Attempt
+from webhooks.boundary import bounded
 from webhooks.draws import Draws
 from webhooks.lease import LeasedFeed, LeaseLost, PostedLease
 from webhooks.posted.reviews import PostedReview, end_posted, open_posted, posted_diff
-from webhooks.pull_review import MOST_RUNS
 from webhooks.records import begin_run, put_off
 from webhooks.review_run import Means
 
@@ -40,25 +40,17 @@ class PostedReviews:
                 return
             run = await begin_run(connection, review)
         try:
-            await self._perform(PostedRun(self._means, found, PostedLease(review, run)), review, run)
+            await bounded(
+                PostedRun(self._means, found, PostedLease(review, run)),
+                review=review,
+                number=run,
+                next_="Post the diff again when that is mended.",
+            )
         except LeaseLost as lost:
             _log.info("a run ends", review=review, reason=str(lost))
         except Again as again:
             async with self._means.database.connection() as connection:
                 await put_off(connection, review, again.wait)
-
-    async def _perform(self, run: PostedRun, review: str, number: int) -> None:
-        if number > MOST_RUNS:
-            await run.fail("it ended its worker again and again", "The log of Sluice says more.")
-            return
-        try:
-            await run.perform()
-        except (Again, LeaseLost, StoreUnavailable):
-            raise
-        except Exception as error:  # noqa: BLE001 - the job's boundary: the review ends, whatever happens
-            _log.exception("review failed by a fault of Sluice", review=review)
-            fault = f"a fault of Sluice itself ({type(error).__name__}); its log says more"
-            await run.fail(fault, "Post the diff again when that is mended.")
 
 
 class PostedRun:
